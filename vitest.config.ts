@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts', 'collectors/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // Some tests watch processes and timers: one that waits for a busy neighbour is not worth the seconds saved.
+    maxWorkers: 2,
+  },
+});

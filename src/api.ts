@@ -1,0 +1,15 @@
+/** What a plugin may import from `edgestatd`: the contract and the parsing primitives, and nothing else. */
+
+/** The options of a collector are a zod schema; this is the copy that edgestatd itself uses. */
+export { z } from 'zod';
+export {
+  type Collector,
+  type Context,
+  defineCollector,
+  type Host,
+  type HttpOptions,
+  type Reading,
+} from './collector.ts';
+export { type Code, type Evidence, Failure } from './errors.ts';
+export { counter, duration, gauge, type Kind, type Labels, type Metric, ratio, type Sample, sample } from './metric.ts';
+export { integer, lines, matcher, printable, quoted, words } from './text.ts';

@@ -1,0 +1,95 @@
+/**
+ * THE CONTRACT between edgestatd and its collectors.
+ *
+ * Target: a configured machine. Host: a target as one run sees it. Collector: knows one kind of thing to measure.
+ * Job: collector × target × schedule × options. Run: one execution of a job. Record: what a parser made of text.
+ * Sample: one number with its metric and labels. Reading: samples and problems. Batch: a reading with its identity
+ * and time. Sink: where batches go. Series: the final dotted path. Point: a sample with its series, as sinks get it.
+ */
+import type { Duplex } from 'node:stream';
+import type { z } from 'zod';
+import { Failure } from './errors.ts';
+import type { Kind, Metric, Sample } from './metric.ts';
+
+export interface HttpOptions {
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM text of the certificate authorities to trust instead of the system's. */
+  readonly certificateAuthority?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Refuse a longer body (`E_OUTPUT_SIZE`); default 64 MiB. */
+  readonly maxBytes?: number;
+}
+
+/** One measured machine during one run; every call dies with the run's deadline and rejects with a Failure. */
+export interface Host {
+  /** The target's name as it stands in the series, for example `hv01`. */
+  readonly name: string;
+  /**
+   * Runs a program without a shell, with `LC_ALL=C` and no standard input; resolves with its stdout as UTF-8.
+   * `E_NOT_FOUND E_DENIED E_EXIT E_TIMEOUT E_OUTPUT_SIZE`.
+   */
+  run(argv: readonly [program: string, ...args: string[]]): Promise<string>;
+  /** Reads a whole file as UTF-8. `E_NOT_FOUND E_DENIED E_CONNECT E_TIMEOUT E_OUTPUT_SIZE`. */
+  readFile(path: string): Promise<string>;
+  /** Connects to a unix stream socket on that machine. `E_NOT_FOUND E_DENIED E_CONNECT E_TIMEOUT`. */
+  connect(socketPath: string): Promise<Duplex>;
+  /**
+   * GETs JSON from an endpoint as that machine sees it, following no redirect; validate it before use.
+   * `E_CONNECT E_AUTH E_DENIED E_NOT_FOUND E_HTTP_STATUS E_PARSE E_TIMEOUT E_OUTPUT_SIZE`.
+   */
+  getJson(url: string, options?: HttpOptions): Promise<unknown>;
+}
+
+export interface Context<Options> {
+  readonly host: Host;
+  readonly options: Options;
+  /** When the run began, in milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+export interface Reading {
+  readonly samples: readonly Sample[];
+  /** What could not be read, while what is in `samples` remains true. */
+  readonly problems?: readonly Failure[];
+  /** Names of the catalogue's ratios that are wanted; absent: every one whose metrics are in `samples`. */
+  readonly ratios?: readonly string[];
+}
+
+export interface Collector<Options = unknown> {
+  /** Folder, configuration key and path segment: `[a-z][a-z0-9_]*`. */
+  readonly name: string;
+  /** A strict object schema; its defaults are the collector's defaults. */
+  readonly options: z.ZodType<Options>;
+  readonly metrics: Readonly<Record<string, Metric>>;
+  /** Reads once. An exception ends the run (`up 0`); problems are values. Never called twice at once for one job. */
+  collect(context: Context<Options>): Promise<Reading>;
+}
+
+const NAME = /^[a-z][a-z0-9_]{0,62}$/;
+const KINDS: ReadonlySet<Kind> = new Set<Kind>(['gauge', 'counter', 'ratio', 'duration']);
+
+/** Checks a collector's declaration (`E_CONFIG` says what is wrong) and infers its option type for the author. */
+export function defineCollector<Options>(collector: Collector<Options>): Collector<Options> {
+  const wrong = (what: string): never => {
+    throw new Failure('E_CONFIG', `collector ${JSON.stringify(collector?.name)}: ${what}`);
+  };
+  if (typeof collector !== 'object' || collector === null) wrong('must be an object');
+  if (typeof collector.name !== 'string' || !NAME.test(collector.name)) wrong(`name must match ${NAME.source}`);
+  if (collector.name === 'edgestatd') wrong('this name is the daemon’s own');
+  if (typeof collector.collect !== 'function') wrong('collect must be a function');
+  if (typeof collector.options?.safeParse !== 'function') wrong('options must be a zod schema');
+  const seen = new Set<string>();
+  for (const metric of Object.values(collector.metrics ?? {})) {
+    if (typeof metric?.name !== 'string' || !NAME.test(metric.name))
+      wrong(`metric name ${JSON.stringify(metric?.name)} must match ${NAME.source}`);
+    if (metric.name.endsWith('_total')) wrong(`metric ${metric.name}: totals are a counter's nature, drop the suffix`);
+    if (!KINDS.has(metric.kind)) wrong(`metric ${metric.name}: kind must be one of ${[...KINDS].join(', ')}`);
+    if (!Array.isArray(metric.labels) || !metric.labels.every((label) => NAME.test(String(label))))
+      wrong(`metric ${metric.name}: labels must be a list of names that match ${NAME.source}`);
+    if (seen.has(metric.name)) wrong(`metric ${metric.name} is declared twice`);
+    seen.add(metric.name);
+  }
+  if (seen.size === 0) wrong('metrics must declare at least one metric');
+  return collector;
+}

@@ -1,0 +1,204 @@
+/**
+ * Totals → increments, ratios, vanished series: the only memory in the pipeline, one per job.
+ *
+ * StatsD wants increments; kernels and brokers give totals. The rules, each tested by its name:
+ * - first sight of a series sends nothing; an entity that appeared after the job's first run starts from zero;
+ * - a 32-bit counter that went down while a 64-bit sibling went up has wrapped: its increment is modulo 2^32;
+ * - any other counter that went down means that the entity was re-created: all its counters start again from
+ *   what they show now, and nothing is sent for them in this run;
+ * - a series that vanished gets one final 0 if it is a gauge or ratio (StatsD repeats a silent gauge for ever);
+ * - what a problem covers is unknown, not vanished; a run that failed is not applied, so it changes nothing.
+ */
+import type { Failure } from './errors.ts';
+import { advance, type Entity, type Series, settleFallen } from './increments.ts';
+import type { Labels, Metric } from './metric.ts';
+import type { Naming } from './naming.ts';
+import { ratioOf } from './ratios.ts';
+import type { Named } from './vet.ts';
+
+/** A sample with its series, as sinks get it. */
+export interface Point {
+  /** The dotted path. */
+  readonly path: string;
+  /** `<prefix>.<target>.<collector>`: what stands before the metric when labels are tags. */
+  readonly base: string;
+  readonly metric: Metric;
+  readonly labels: Labels;
+  /** The value now; of a counter the increment since the run before, undefined while that is unknown. */
+  readonly value: number | undefined;
+  /** Counters: the total as read. */
+  readonly total?: number | bigint;
+}
+
+/** One applied reading of the job. */
+export interface Applied {
+  readonly named: readonly Named[];
+  /** What could not be read or sent: the series that they cover are unknown. */
+  readonly problems: readonly Failure[];
+  /** The ratio metrics to compute. */
+  readonly ratios: readonly Metric[];
+  /** When it was read, on the monotonic clock. */
+  readonly readAtMs: number;
+}
+
+export interface Totals {
+  /** Takes one reading, and returns what sinks get. */
+  apply(reading: Applied): Point[];
+  /** The options changed: what appears in the next run may be old, so it does not start from zero. */
+  rebase(): void;
+  /** The job ends: a final 0 for each gauge that sinks would repeat. */
+  retire(): Point[];
+  /** How many series are remembered. */
+  readonly size: number;
+}
+
+/** Behind a lasting problem a missing series is kept this many runs, so that churn there is bounded. */
+const MAX_HELD_RUNS = 60;
+
+interface TotalsOptions {
+  /** What the very first run shows began at zero (the daemon's own counters). */
+  readonly startsFromZero?: boolean;
+  readonly onForget?: (path: string) => void;
+}
+
+export function createTotals(naming: Naming, options: TotalsOptions = {}): Totals {
+  const known = new Map<string, Series>();
+  const entities = new Map<string, Entity>();
+  let run = 0;
+  let sawAll = options.startsFromZero ?? false;
+  let problemsBefore: readonly Failure[] = [];
+  let readBeforeMs: number | undefined;
+
+  const entityOf = (metric: Metric, labels: Labels): Entity => {
+    const key = `${metric.labels.join(',')} ${naming.entityPath(metric.labels, labels)}`;
+    let entity = entities.get(key);
+    if (entity === undefined) {
+      const fromZero = sawAll && !problemsBefore.some((problem) => covers(problem, labels));
+      entity = { key, labels, bornIn: run, fromZero, series: new Map(), advancedIn: 0, recreatedIn: 0 };
+      entities.set(key, entity);
+    }
+    return entity;
+  };
+
+  const remember = (path: string, metric: Metric, labels: Labels): Series => {
+    const entity = entityOf(metric, labels);
+    const series: Series = {
+      path,
+      metric,
+      entity,
+      before: undefined,
+      total: undefined,
+      value: undefined,
+      elapsedSeconds: undefined,
+      readAtMs: undefined,
+      seenIn: 0,
+      heldRuns: 0,
+      shown: false,
+    };
+    const wasRefused = problemsBefore.some((problem) => problem.evidence.series === path);
+    if (entity.fromZero && entity.bornIn === run && !wasRefused) {
+      series.total = 0;
+      series.readAtMs = readBeforeMs;
+    }
+    entity.series.set(metric.name, series);
+    known.set(path, series);
+    return series;
+  };
+
+  const forget = (series: Series): void => {
+    known.delete(series.path);
+    series.entity.series.delete(series.metric.name);
+    if (series.entity.series.size === 0) entities.delete(series.entity.key);
+    options.onForget?.(series.path);
+  };
+
+  const point = (series: Series, value: number | undefined): Point => {
+    const { path, metric, entity, total } = series;
+    const shared = { path, base: naming.base, metric, labels: entity.labels, value };
+    return metric.kind === 'counter' && total !== undefined ? { ...shared, total } : shared;
+  };
+
+  const measureRatios = (ratios: readonly Metric[], points: Point[]): void => {
+    for (const metric of ratios) {
+      for (const entity of entities.values()) {
+        const value = ratioOf(metric, entity.series, run);
+        if (value === 'none') continue;
+        const shown = entity.series.get(metric.name);
+        if (value === 'unknown') {
+          if (shown !== undefined) shown.seenIn = run;
+          continue;
+        }
+        const series = shown ?? remember(naming.path(metric, entity.labels), metric, entity.labels);
+        series.seenIn = run;
+        series.shown = true;
+        points.push(point(series, value));
+      }
+    }
+  };
+
+  /** A ratio is as unknown as what it divides. */
+  const isUnknown = ({ metric, entity, path }: Series, problem: Failure): boolean => {
+    const operands = metric.numerator ? [metric.numerator, ...(metric.denominator ?? [])] : [];
+    const paths = [path, ...operands.map((operand) => naming.path(operand, entity.labels))];
+    return paths.some((one) => covers(problem, entity.labels, one));
+  };
+
+  const dropVanished = (problems: readonly Failure[], points: Point[]): void => {
+    for (const series of known.values()) {
+      if (series.seenIn === run) continue;
+      const hidden = problems.some((problem) => isUnknown(series, problem));
+      if (hidden && series.heldRuns < MAX_HELD_RUNS) {
+        series.heldRuns += 1;
+        continue;
+      }
+      if (series.shown) points.push(point(series, 0));
+      forget(series);
+    }
+  };
+
+  return {
+    apply({ named, problems, ratios, readAtMs }) {
+      run += 1;
+      const fallen: Series[] = [];
+      const seen: Series[] = [];
+      for (const { path, sample } of named) {
+        const series = known.get(path) ?? remember(path, sample.metric, sample.labels);
+        series.seenIn = run;
+        series.heldRuns = 0;
+        if (sample.metric.kind === 'counter') advance(series, sample.value, readAtMs, run, fallen);
+        else series.value = Number(sample.value);
+        if (sample.quiet !== true) seen.push(series);
+      }
+      settleFallen(fallen, run);
+      const points: Point[] = [];
+      for (const series of seen) {
+        if (series.metric.kind === 'gauge') series.shown = true;
+        points.push(point(series, series.value));
+      }
+      measureRatios(ratios, points);
+      dropVanished(problems, points);
+      sawAll = true;
+      problemsBefore = problems;
+      readBeforeMs = readAtMs;
+      return points;
+    },
+    rebase() {
+      sawAll = false;
+    },
+    retire() {
+      const last = [...known.values()].filter((series) => series.shown).map((series) => point(series, 0));
+      for (const series of [...known.values()]) forget(series);
+      return last;
+    },
+    get size() {
+      return known.size;
+    },
+  };
+}
+
+/** Whether a problem makes what has these labels unknown: it names its series, or all its labels agree. */
+function covers(problem: Failure, labels: Labels, path?: string): boolean {
+  const { series, labels: scope } = problem.evidence;
+  if (series !== undefined) return series === path;
+  return Object.entries(scope ?? {}).every(([name, value]) => labels[name] === value);
+}

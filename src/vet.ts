@@ -1,0 +1,128 @@
+/** Drops and names what no sink can carry: numbers that are not finite or out of range, two claims to one series. */
+import { Failure } from './errors.ts';
+import type { Sample } from './metric.ts';
+import type { Naming } from './naming.ts';
+
+/** A sample with its series. */
+export interface Named {
+  readonly path: string;
+  readonly sample: Sample;
+}
+
+export interface Vetted {
+  readonly named: readonly Named[];
+  readonly problems: readonly Failure[];
+}
+
+/** Who uses which series, over all jobs of the daemon. */
+export interface Claims {
+  /** Takes a series for a job; answers who else has it: another job, or an earlier sample of this run (its index). */
+  take(
+    path: string,
+    job: string,
+    run: number,
+    index: number,
+  ): { readonly job: string; readonly index: number } | undefined;
+  release(path: string): void;
+  /** A number for each run of any job. */
+  nextRun(): number;
+  readonly size: number;
+}
+
+export function createClaims(): Claims {
+  const owners = new Map<string, { readonly job: string; run: number; index: number }>();
+  let runs = 0;
+  return {
+    take(path, job, run, index) {
+      const owner = owners.get(path);
+      if (owner === undefined) {
+        owners.set(path, { job, run, index });
+        return undefined;
+      }
+      if (owner.job !== job || owner.run === run) return owner;
+      owner.run = run;
+      owner.index = index;
+      return undefined;
+    },
+    release: (path) => owners.delete(path),
+    nextRun: () => ++runs,
+    get size() {
+      return owners.size;
+    },
+  };
+}
+
+/** At most this many problems of one kind are told apart in one run; the rest are a number. */
+const MAX_TOLD = 5;
+
+export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, job: string): Vetted {
+  const run = claims.nextRun();
+  const named: Named[] = [];
+  const refused = new Map<string, string>();
+  const claimed = new Map<string, string>();
+
+  for (const [index, sample] of samples.entries()) {
+    const broken = malformed(sample);
+    if (broken !== undefined) {
+      refused.set(sample.metric.name, broken);
+      continue;
+    }
+    const path = naming.path(sample.metric, sample.labels);
+    const wrong = fault(sample);
+    if (wrong !== undefined) {
+      refused.set(path, wrong);
+      continue;
+    }
+    const other = claims.take(path, job, run, index);
+    if (other === undefined) named.push({ path, sample });
+    else if (other.job !== job)
+      claimed.set(path, `job ${other.job} already sends it; give one of the jobs other options`);
+    else if (!claimed.has(path)) {
+      const pair = `${describe(samples[other.index])} and ${describe(sample)}`;
+      claimed.set(path, `${pair} both make this series; neither is sent`);
+    }
+  }
+  const problems = [...tell(refused), ...tell(claimed)];
+  if (claimed.size === 0) return { named, problems };
+
+  // Neither of two claims is better than the other: both are dropped, whatever their order.
+  const sound = named.filter(({ path }) => {
+    if (!claimed.has(path)) return true;
+    claims.release(path);
+    return false;
+  });
+  return { named: sound, problems };
+}
+
+function tell(faults: ReadonlyMap<string, string>): Failure[] {
+  const told = [...faults].slice(0, MAX_TOLD);
+  const problems = told.map(([series, why]) => new Failure('E_SAMPLE', `${series}: ${why}`, { series }));
+  if (faults.size > MAX_TOLD) {
+    const count = faults.size - MAX_TOLD;
+    problems.push(new Failure('E_SAMPLE', `${count} more series are not sent for the same kind of reason`, { count }));
+  }
+  return problems;
+}
+
+/** A plugin is not compiled against our types, and a name cannot be made of what is no text. */
+function malformed({ metric, labels }: Sample): string | undefined {
+  if (!Array.isArray(metric.labels)) return 'its metric has no list of labels; make metrics with gauge() or counter()';
+  if (labels === null) return 'its labels are null; make samples with sample()';
+  for (const name of metric.labels) {
+    const value: unknown = labels[name];
+    if (value !== undefined && typeof value !== 'string') return `label ${name} is a ${typeof value}; expected a text`;
+  }
+  return undefined;
+}
+
+function fault({ metric, value }: Sample): string | undefined {
+  if (metric.kind === 'ratio') return 'a ratio is computed, not sampled';
+  if (typeof value === 'bigint') return metric.kind === 'counter' && value < 0n ? `${value} is no total` : undefined;
+  if (typeof value !== 'number') return `a ${typeof value} is not a number`;
+  if (!Number.isFinite(value)) return `${value} is not finite`;
+  return metric.kind === 'counter' && value < 0 ? `${value} is no total` : undefined;
+}
+
+function describe(sample: Sample | undefined): string {
+  return sample === undefined ? 'a sample' : `${sample.metric.name}${JSON.stringify(sample.labels)}`;
+}

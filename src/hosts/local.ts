@@ -1,0 +1,51 @@
+/** This machine: programs, files, unix sockets and HTTP, each ended by the run's deadline. */
+
+import { readWhole } from './file.ts';
+import { getJson } from './http.ts';
+import { runProgram } from './program.ts';
+import { connectUnix } from './socket.ts';
+import type { Target } from './target.ts';
+
+export interface LocalLimits {
+  /** Largest output of a program, file or reply, in bytes. */
+  readonly maxOutputBytes: number;
+  /** How long a program may take to end after SIGTERM, before SIGKILL, in milliseconds. */
+  readonly killAfterMs: number;
+  /** Environment variables that programs must not see (they hold secrets). */
+  readonly withheld: readonly string[];
+}
+
+export const localLimits: LocalLimits = { maxOutputBytes: 64 * 1024 * 1024, killAfterMs: 1000, withheld: [] };
+
+export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Target {
+  const bounds = { ...localLimits, ...limits };
+  return {
+    name,
+    open(deadline) {
+      const pending = new Set<Promise<unknown>>();
+      /** `ended` resolves when nothing of the call is left, which may be after the call itself was answered. */
+      const follow = <Value>({
+        answer,
+        ended,
+      }: {
+        answer: Promise<Value>;
+        ended: Promise<unknown>;
+      }): Promise<Value> => {
+        const rest = ended.finally(() => pending.delete(rest)).catch(() => {});
+        pending.add(rest);
+        return answer;
+      };
+      return {
+        name,
+        run: (argv) => follow(runProgram(argv, deadline, bounds)),
+        readFile: (path) => follow(readWhole(path, deadline, bounds.maxOutputBytes)),
+        connect: (path) => follow(connectUnix(path, deadline)),
+        getJson: (url, options) => getJson(url, { maxBytes: bounds.maxOutputBytes, ...options }, deadline),
+        async settled() {
+          await Promise.allSettled([...pending]);
+        },
+      };
+    },
+    async close() {},
+  };
+}

@@ -1,0 +1,85 @@
+/** One job, once → a batch. It never rejects: a run that failed is a batch with its failure. */
+import type { Clock } from './clock.ts';
+import type { Collector, Reading } from './collector.ts';
+import { asFailure, Failure } from './errors.ts';
+import { type Target, within } from './hosts/target.ts';
+
+/** A reading with its identity and time. */
+export interface Batch {
+  readonly job: string;
+  readonly target: string;
+  /** When the run began: on the wall clock, and on the monotonic one. */
+  readonly atMs: number;
+  readonly readAtMs: number;
+  readonly durationMs: number;
+  readonly reading: Reading;
+  /** Why the run failed; absent: it is up, whatever its problems. */
+  readonly failure?: Failure;
+}
+
+export interface RunPlan {
+  readonly job: string;
+  readonly collector: Collector;
+  readonly options: unknown;
+  readonly target: Target;
+  readonly timeoutMs: number;
+}
+
+/** What is left of a run that was ended is waited for this long, and no longer. */
+const SETTLE_MS = 4000;
+const nothing: Reading = { samples: [] };
+
+/** `stop` ends the run early (its reason is a Failure). Resolves when nothing of the run is left. */
+export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Promise<Batch> {
+  const { job, target, timeoutMs } = plan;
+  const atMs = clock.wallMs();
+  const readAtMs = clock.monotonicMs();
+  const controller = new AbortController();
+  const cancelDeadline = clock.after(timeoutMs, () => {
+    controller.abort(new Failure('E_TIMEOUT', `the deadline of ${timeoutMs / 1000} s passed`));
+  });
+  const onStop = (): void => controller.abort(stop?.reason);
+  if (stop?.aborted) onStop();
+  stop?.addEventListener('abort', onStop, { once: true });
+
+  const host = target.open(controller.signal);
+  let outcome: { reading: Reading; failure?: Failure };
+  try {
+    const work = Promise.resolve().then(() => plan.collector.collect({ host, options: plan.options, atMs }));
+    outcome = { reading: checkedReading(await within(controller.signal, work)) };
+  } catch (thrown) {
+    outcome = { reading: nothing, failure: asFailure(thrown) };
+  }
+  const durationMs = clock.monotonicMs() - readAtMs;
+  cancelDeadline();
+  stop?.removeEventListener('abort', onStop);
+  // A run that ended well may have left sockets open by oversight: they die with it too.
+  controller.abort(new Failure('E_ABORTED', 'the run is over'));
+  await settle(host.settled(), clock);
+  return { job, target: target.name, atMs, readAtMs, durationMs, ...outcome };
+}
+
+async function settle(settled: Promise<void>, clock: Clock): Promise<void> {
+  let cancel = (): void => {};
+  const enough = new Promise<void>((resolve) => {
+    cancel = clock.after(SETTLE_MS, resolve);
+  });
+  await Promise.race([settled, enough]);
+  cancel();
+}
+
+/** A plugin is not compiled against our types: what it returns is looked at once. */
+function checkedReading(reading: Reading): Reading {
+  if (!Array.isArray(reading?.samples)) {
+    throw new Failure('E_BUG', 'collect() did not return { samples: [...] }');
+  }
+  for (const sample of reading.samples) {
+    if (typeof sample?.metric?.name !== 'string' || typeof sample.labels !== 'object') {
+      throw new Failure(
+        'E_BUG',
+        'collect() returned something that is not a sample; make them with sample(metric, value)',
+      );
+    }
+  }
+  return reading;
+}

@@ -1,0 +1,185 @@
+/** Configuration file → Config, with every job's options validated by its collector. */
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Collector } from './collector.ts';
+import { type ConfigFile, readConfigFile, suggestion } from './config-file.ts';
+import { Failure } from './errors.ts';
+import { hider, type LogLevel } from './log.ts';
+import { loadPlugins } from './plugins.ts';
+import { resolveReferences } from './references.ts';
+import { cronIntervalMs, type When } from './schedule.ts';
+import { configSchema, type FileConfig } from './schema.ts';
+
+/** One collector on one target at its times: what runs. */
+export interface JobConfig {
+  /** `name@target`: unique. */
+  readonly id: string;
+  readonly name: string;
+  readonly collector: Collector;
+  readonly options: unknown;
+  /** The key of a target. */
+  readonly target: string;
+  readonly when: When;
+  readonly intervalMs: number;
+  readonly splayMs: number;
+  readonly timeoutMs: number;
+  /** Two jobs with one fingerprint measure the same in the same way: a reload leaves them alone. */
+  readonly fingerprint: string;
+}
+
+export type SinkConfig = FileConfig['sinks'][number] & { readonly name: string };
+export type TargetConfig = FileConfig['targets'][string];
+
+export interface Config {
+  readonly file: string;
+  readonly prefix: string;
+  readonly logLevel: LogLevel;
+  readonly gracePeriodMs: number;
+  readonly sinks: readonly SinkConfig[];
+  readonly targets: ReadonlyMap<string, TargetConfig>;
+  readonly jobs: readonly JobConfig[];
+  readonly collectors: ReadonlyMap<string, Collector>;
+  readonly secrets: readonly string[];
+  /** Environment variables that hold secrets. */
+  readonly variables: readonly string[];
+}
+
+const SYSTEM_FILE = '/etc/edgestatd/edgestatd.yaml';
+
+/** The file that `--config` defaults to: the machine's own, else the package's. */
+export function defaultConfigFile(): string {
+  if (existsSync(SYSTEM_FILE)) return SYSTEM_FILE;
+  const beside = import.meta.url.includes('/dist/') ? '../../config/edgestatd.yaml' : '../config/edgestatd.yaml';
+  return fileURLToPath(new URL(beside, import.meta.url));
+}
+
+/** Loads and checks a file; throws one `E_CONFIG` whose message has one complaint a line. */
+export async function loadConfig(
+  file: string,
+  builtIn: ReadonlyMap<string, Collector>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Config> {
+  const read = readConfigFile(file);
+  if ('refusal' in read) throw refused(read.refusal);
+  return configFrom(read, builtIn, env);
+}
+
+/** A reference may stand where its text is no secret to us (a target's name), and still be one to its owner. */
+function refused(complaints: readonly string[], secrets: readonly string[] = []): Failure {
+  const hide = hider(secrets);
+  return new Failure('E_CONFIG', complaints.map(hide).join('\n'));
+}
+
+async function configFrom(
+  read: ConfigFile,
+  builtIn: ReadonlyMap<string, Collector>,
+  env: NodeJS.ProcessEnv,
+): Promise<Config> {
+  const resolved = resolveReferences(read.data, env);
+  if (resolved.faults.length > 0)
+    throw refused(
+      resolved.faults.map(({ path, message }) => read.complain(path, message)),
+      resolved.secrets,
+    );
+  const parsed = configSchema.safeParse(resolved.value);
+  if (!parsed.success) throw refused(read.complaints(parsed.error, configSchema, []), resolved.secrets);
+  const data = parsed.data;
+
+  const complaints: string[] = [];
+  const plugins = await loadPlugins(data.plugins, builtIn);
+  for (const { index, message } of plugins.faults) complaints.push(read.complain(['plugins', index], message));
+  const collectors = plugins.collectors;
+  const jobs = data.jobs.flatMap((job, index) => {
+    const at = ['jobs', index] as const;
+    const collector = collectors.get(job.collector);
+    if (collector === undefined) {
+      if (plugins.faults.length > 0) return [];
+      const meant = suggestion(job.collector, [...collectors.keys()]);
+      complaints.push(
+        read.complain([...at, 'collector'], `unknown collector ${JSON.stringify(job.collector)}${meant}`),
+      );
+      return [];
+    }
+    const options = collector.options.safeParse(job.options);
+    if (!options.success) complaints.push(...read.complaints(options.error, collector.options, [...at, 'options']));
+    for (const [place, target] of job.targets.entries()) {
+      if (target === 'local' || Object.hasOwn(data.targets, target)) continue;
+      const known = ['local', ...Object.keys(data.targets)];
+      complaints.push(
+        read.complain(
+          [...at, 'targets', place],
+          `unknown target ${JSON.stringify(target)}${suggestion(target, known)}`,
+        ),
+      );
+    }
+    return options.success ? jobsOf(job, collector, options.data) : [];
+  });
+  complaints.push(...doubled(data, read));
+  const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
+  if (complaints.length > 0) throw refused(complaints, resolved.secrets);
+  return {
+    file: read.file,
+    prefix: data.prefix,
+    logLevel: data.log.level,
+    gracePeriodMs: data.gracePeriod,
+    sinks,
+    targets: new Map(Object.entries({ local: { type: 'local' as const }, ...data.targets })),
+    jobs,
+    collectors,
+    secrets: resolved.secrets,
+    variables: resolved.variables,
+  };
+}
+
+const MAX_TIMEOUT_MS = 30_000;
+
+function jobsOf(job: FileConfig['jobs'][number], collector: Collector, options: unknown): JobConfig[] {
+  const when: When = job.cron === undefined ? { everyMs: job.every ?? 0 } : { cron: job.cron };
+  const intervalMs = 'cron' in when ? cronIntervalMs(when.cron) : when.everyMs;
+  const splayMs = Math.min(job.splay ?? ('cron' in when ? 0 : intervalMs), 0.9 * intervalMs);
+  const timeoutMs = job.timeout ?? Math.min(0.8 * intervalMs, MAX_TIMEOUT_MS);
+  const name = job.name ?? collector.name;
+  return [...new Set(job.targets)].map((target) => {
+    const fingerprint = JSON.stringify([collector.name, job.options, target, when, splayMs, timeoutMs]);
+    return {
+      id: `${name}@${target}`,
+      name,
+      collector,
+      options,
+      target,
+      when,
+      intervalMs,
+      splayMs,
+      timeoutMs,
+      fingerprint,
+    };
+  });
+}
+
+/** Two jobs, or two sinks, with one name: neither could be told from the other in series and logs. */
+function doubled(data: FileConfig, read: ConfigFile): string[] {
+  const complaints: string[] = [];
+  const look = (section: 'jobs' | 'sinks', names: readonly string[]): void => {
+    for (const [index, name] of names.entries()) {
+      const first = names.indexOf(name);
+      if (first === index) continue;
+      const what = section === 'jobs' ? 'job' : 'sink';
+      complaints.push(
+        read.complain(
+          [section, index],
+          `${section}[${first}] is named ${JSON.stringify(name)} too; give this ${what} a "name" of its own`,
+        ),
+      );
+    }
+  };
+  look(
+    'jobs',
+    data.jobs.map((job) => job.name ?? job.collector),
+  );
+  look(
+    'sinks',
+    data.sinks.map((sink) => sink.name ?? sink.type),
+  );
+  return complaints;
+}

@@ -1,0 +1,77 @@
+/** The shape of the configuration file. Collectors add the shape of their options (`config.ts`). */
+import { z } from 'zod';
+import { logLevels } from './log.ts';
+import { cronFault } from './schedule.ts';
+import { statsdSinkOptions } from './sinks/statsd-options.ts';
+import { stdoutSinkOptions } from './sinks/stdout-options.ts';
+import { DURATION_FORM, DURATION_PATTERN, durationMs } from './units.ts';
+
+/** A duration, as milliseconds after parsing. */
+export function duration(minMs = 1, maxMs = 86_400_000 * 365) {
+  return z
+    .string({ error: `expected ${DURATION_FORM}` })
+    .regex(DURATION_PATTERN, `expected ${DURATION_FORM}`)
+    .transform((text) => durationMs(text) ?? Number.NaN)
+    .refine((ms) => ms >= minMs && ms <= maxMs, `expected a duration from ${minMs}ms to ${maxMs}ms`);
+}
+
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const NAME_FORM = 'expected a name of letters, digits, "_" and "-" (at most 64)';
+const name = z.string().regex(NAME, NAME_FORM);
+
+const cron = z.string().superRefine((expression, context) => {
+  const fault = cronFault(expression);
+  if (fault === undefined) return;
+  context.addIssue({
+    code: 'custom',
+    message: `expected a cron expression of 5 or 6 fields (seconds first): ${fault}`,
+  });
+});
+
+export const jobShape = {
+  collector: z.string().describe('The name of a collector: `edgestatd metrics` lists them.'),
+  name: name.optional().describe('Names the job in series and logs; default: the name of its collector.'),
+  targets: z.array(z.string()).min(1).default(['local']).describe('The targets to measure.'),
+  every: duration(1000).optional().describe('The interval, for example 10s. Either this or cron.'),
+  cron: cron.optional().describe('A cron expression in UTC, seconds first: "*/10 * * * * *".'),
+  splay: duration(0)
+    .optional()
+    .describe('Spreads jobs and machines within this time; default: the interval (cron: 0s).'),
+  timeout: duration(1).optional().describe('When a run is ended; default: four fifths of the interval, at most 30s.'),
+  options: z.record(z.string(), z.unknown()).default({}).describe('The options of the collector.'),
+};
+
+const job = z.strictObject(jobShape).superRefine((value, context) => {
+  if ((value.every === undefined) === (value.cron === undefined)) {
+    context.addIssue({ code: 'custom', message: 'expected exactly one of "every" and "cron"' });
+  }
+});
+
+const target = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('local'),
+    name: z.string().min(1).optional().describe('The series segment; default: the short host name.'),
+  }),
+]);
+
+export const configShape = {
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$|^$/, 'expected path segments joined by dots')
+    .default('edge')
+    .describe('What every series begins with.'),
+  log: z
+    .strictObject({ level: z.enum(logLevels).default('info').describe('The least severe level that is logged.') })
+    .prefault({}),
+  gracePeriod: duration(100, 300_000).prefault('10s').describe('How long running jobs and sinks may take to end.'),
+  plugins: z.array(z.string()).default([]).describe('Absolute paths of modules that export collectors.'),
+  sinks: z
+    .array(z.discriminatedUnion('type', [statsdSinkOptions, stdoutSinkOptions]))
+    .min(1)
+    .describe('Where the samples go.'),
+  targets: z.record(name, target).default({}).describe('Machines to measure; `local` is always there.'),
+  jobs: z.array(job).min(1).describe('What is measured, where and when.'),
+};
+
+export const configSchema = z.strictObject(configShape);
+export type FileConfig = z.infer<typeof configSchema>;

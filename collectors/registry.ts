@@ -1,0 +1,7 @@
+/** Every collector: one import, one line. Only `src/daemon.ts` (and tests) imports this. */
+import type { Collector } from '../src/collector.ts';
+import { tcp } from './tcp/index.ts';
+
+const all: readonly Collector[] = [tcp];
+
+export const registry: ReadonlyMap<string, Collector> = new Map(all.map((collector) => [collector.name, collector]));

@@ -1,0 +1,113 @@
+/** argv and exit codes only. 0: done. 1: something failed. 2: wrong usage or configuration. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { catalogue, catalogueLines } from './catalogue.ts';
+import { checkAll, describeConfig } from './check.ts';
+import { systemClock } from './clock.ts';
+import { type Config, defaultConfigFile, loadConfig } from './config.ts';
+import { builtIn, localName, openTarget } from './daemon.ts';
+import { Failure } from './errors.ts';
+import { type Format, once } from './once.ts';
+import { runDaemon } from './process.ts';
+import { DURATION_FORM, durationMs } from './units.ts';
+import { version } from './version.ts';
+
+interface Common {
+  readonly config?: string;
+}
+
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await dispatch(argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+    } else if (error instanceof Failure && error.code === 'E_CONFIG') {
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 2;
+    } else throw error;
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = new Command('edgestatd')
+    .description('Collects metrics of an edge node and sends them to StatsD and Graphite.')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .exitOverride()
+      .option(
+        '--config <file>',
+        'the configuration (default: /etc/edgestatd/edgestatd.yaml, then the one that comes with edgestatd)',
+      );
+
+  command('run', 'run the daemon in the foreground').action(async (options: Common) => {
+    code = await runDaemon(await load(options));
+  });
+  command('once', 'run each job once and print what would be sent')
+    .option('--job <name>', 'only this job')
+    .option('--interval <duration>', 'run twice this far apart, and print increments and ratios', parseInterval)
+    .addOption(new Option('--format <format>', 'how to print').choices(['series', 'json', 'statsd']).default('series'))
+    .action(async (options: Common & { job?: string; interval?: number; format: Format }) => {
+      const config = await load(options);
+      const jobs = config.jobs.filter((job) => options.job === undefined || job.name === options.job);
+      if (jobs.length === 0) {
+        const names = [...new Set(config.jobs.map((job) => job.name))].join(', ');
+        throw new Failure('E_CONFIG', `--job ${options.job}: no job has this name; expected one of ${names}`);
+      }
+      const result = await once(config, jobs, openTarget, {
+        format: options.format,
+        intervalMs: options.interval,
+        clock: systemClock,
+      });
+      process.stdout.write(result.stdout);
+      for (const line of result.stderr) process.stderr.write(`${line}\n`);
+      code = result.failed ? 1 : 0;
+    });
+  command('check', 'validate the configuration, then try every job and sink')
+    .option('--offline', 'only validate')
+    .action(async (options: Common & { offline?: boolean }) => {
+      code = await check(await load(options), options.offline === true);
+    });
+  command('metrics', 'list every metric')
+    .option('--json', 'as JSON')
+    .action(async (options: Common & { json?: boolean }) => {
+      const collectors = options.config === undefined ? builtIn : (await load(options)).collectors;
+      const entries = catalogue(collectors.values());
+      process.stdout.write(
+        options.json === true ? `${JSON.stringify(entries, null, 2)}\n` : `${catalogueLines(entries).join('\n')}\n`,
+      );
+    });
+  await program.parseAsync([...argv], { from: 'user' });
+  return code;
+}
+
+function load({ config }: Common): Promise<Config> {
+  return loadConfig(config ?? defaultConfigFile(), builtIn);
+}
+
+async function check(config: Config, offline: boolean): Promise<number> {
+  const say = (level: string, subject: string, text: string): void =>
+    void process.stdout.write(`${level.padEnd(4)} ${subject}: ${text}\n`);
+  if (offline) {
+    const { level, subject, text } = describeConfig(config);
+    say(level, subject, text);
+    return 0;
+  }
+  let failed = false;
+  for await (const { level, subject, text } of checkAll(config, openTarget, localName(config), systemClock)) {
+    say(level, subject, text);
+    failed ||= level === 'fail';
+  }
+  return failed ? 1 : 0;
+}
+
+function parseInterval(text: string): number {
+  const ms = durationMs(text);
+  if (ms === undefined || ms < 100) throw new InvalidArgumentError(`expected ${DURATION_FORM}, at least 100ms.`);
+  return ms;
+}

@@ -1,0 +1,184 @@
+/** The composition root: config → targets, jobs, sinks; start, reload, drain, stop. */
+import { hostname } from 'node:os';
+import type { Writable } from 'node:stream';
+import { registry } from '../collectors/registry.ts';
+import type { Clock } from './clock.ts';
+import type { Collector } from './collector.ts';
+import { type Config, loadConfig, type SinkConfig } from './config.ts';
+import { localTarget } from './hosts/local.ts';
+import type { Target } from './hosts/target.ts';
+import { createJobSet } from './job-set.ts';
+import type { Log, Logger } from './log.ts';
+import { basePath, createNaming } from './naming.ts';
+import { startTicking } from './schedule.ts';
+import { probeProcess, sinkSamples } from './self.ts';
+import type { Delivery, Sink } from './sinks/sink.ts';
+import { statsdSink } from './sinks/statsd.ts';
+import { stdoutSink } from './sinks/stdout.ts';
+import { createTotals } from './totals.ts';
+import { version } from './version.ts';
+import { createClaims } from './vet.ts';
+
+export const builtIn: ReadonlyMap<string, Collector> = registry;
+
+/** The machine's short name: the target segment of what is measured here. */
+export function localName(config: Pick<Config, 'targets'>): string {
+  return config.targets.get('local')?.name ?? hostname().split('.')[0] ?? 'localhost';
+}
+
+export function openTarget(key: string, config: Config): Target {
+  const name = key === 'local' ? localName(config) : (config.targets.get(key)?.name ?? key);
+  return localTarget(name, { withheld: config.variables });
+}
+
+function openSink(config: SinkConfig, clock: Clock, log: Log, stdout: Writable): Sink {
+  return config.type === 'statsd' ? statsdSink(config, clock, log) : stdoutSink(config, stdout);
+}
+
+export interface Daemon {
+  /** Reads the file again. An invalid one changes nothing; resolves with whether it was taken. */
+  reload(): Promise<boolean>;
+  /** Drains: no new ticks, running jobs end or are ended, sinks send what waits. */
+  stop(reason: string): Promise<void>;
+  /** No job's run has outlived its deadline: what the watchdog is fed for. */
+  isAlive(): boolean;
+  status(): string;
+}
+
+export interface DaemonSurroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stdout: Writable;
+}
+
+/** The daemon's own samples are sent this often. */
+const SELF_EVERY_MS = 10_000;
+
+export async function startDaemon(initial: Config, { clock, logger, stdout }: DaemonSurroundings): Promise<Daemon> {
+  const { log } = logger;
+  const startedAtMs = clock.monotonicMs();
+  const probe = probeProcess();
+  let config = initial;
+  let sinks: ReadonlyMap<string, Kept<Sink>> = new Map();
+  let targets: ReadonlyMap<string, Kept<Target>> = new Map();
+  let stopping = false;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const deliver = (delivery: Delivery): void => {
+    for (const { value } of sinks.values()) value.write(delivery);
+  };
+  const jobs = createJobSet({
+    ...{ clock, log, deliver, machine: hostname(), claims: createClaims() },
+    retired: ({ id, intervalMs }, points) =>
+      deliver({ job: `${id} retired`, atMs: clock.wallMs(), intervalMs, points }),
+  });
+
+  /** Takes a configuration into use; what it no longer wants is closed at the end. */
+  const adopt = async (next: Config) => {
+    logger.hide([...config.secrets, ...next.secrets]);
+    logger.setLevel(next.logLevel);
+    const newSinks = keep(
+      sinks,
+      next.sinks,
+      (sink) => sink.name,
+      (sink) => openSink(sink, clock, log, stdout),
+    );
+    const wantedTargets = [...next.targets].map(([key, target]) => ({ key, target, variables: next.variables }));
+    const newTargets = keep(
+      targets,
+      wantedTargets,
+      ({ key }) => key,
+      ({ key }) => openTarget(key, next),
+    );
+    config = next;
+    sinks = newSinks.kept;
+    targets = newTargets.kept;
+    const tally = await jobs.arrange(next, new Map([...targets].map(([key, { value }]) => [key, value])));
+    const closing = newSinks.dropped.map((sink) => sink.close(next.gracePeriodMs));
+    await Promise.all([...closing, ...newTargets.dropped.map((target) => target.close())]);
+    return tally;
+  };
+
+  await adopt(initial);
+  let own = ownTotals(initial);
+  const selfTicking = startTicking({
+    ...{ when: { everyMs: SELF_EVERY_MS }, splayKey: `${hostname()} edgestatd`, splayMs: SELF_EVERY_MS, clock },
+    onSkipped() {},
+    async run() {
+      const { naming } = ownTotals(config);
+      if (naming.base !== own.naming.base) own = ownTotals(config);
+      const samples = [...probe.samples(), ...sinkSamples([...sinks.values()].map(({ value }) => value))];
+      const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
+      const points = own.totals.apply({ named, problems: [], ratios: [], readAtMs: clock.monotonicMs() });
+      deliver({ job: 'edgestatd', atMs: clock.wallMs(), intervalMs: SELF_EVERY_MS, points });
+    },
+  });
+  log('daemon:started', { version, config: config.file, jobs: jobs.size, sinks: sinks.size, node: process.version });
+
+  const reload = async (): Promise<boolean> => {
+    let next: Config;
+    try {
+      next = await loadConfig(config.file, builtIn);
+    } catch (error) {
+      log('config:refused', { message: (error as Error).message.replaceAll('\n', '; ') });
+      return false;
+    }
+    if (stopping) return false;
+    const tally = await adopt(next);
+    log('daemon:reloaded', { config: next.file, ...tally });
+    return true;
+  };
+
+  return {
+    reload() {
+      // Two at once would each begin from what the other is changing.
+      const taken = turn.then(reload);
+      turn = taken.catch(() => {});
+      return taken;
+    },
+    async stop(reason) {
+      if (stopping) return;
+      stopping = true;
+      log('daemon:stopping', { reason });
+      const beganAtMs = clock.monotonicMs();
+      selfTicking.stop();
+      const graceMs = config.gracePeriodMs;
+      await jobs.stop(graceMs / 2);
+      const leftMs = Math.max(500, graceMs - (clock.monotonicMs() - beganAtMs));
+      await Promise.all([...sinks.values()].map(({ value }) => value.close(leftMs)));
+      await Promise.all([...targets.values()].map(({ value }) => value.close()));
+      probe.stop();
+      log('daemon:stopped', { seconds: Math.round((clock.monotonicMs() - startedAtMs) / 1000) });
+    },
+    isAlive: () => jobs.isAlive(),
+    status: () => `${jobs.size} jobs, ${sinks.size} sinks`,
+  };
+}
+
+function ownTotals(config: Config) {
+  const naming = createNaming(basePath(config.prefix, localName(config), 'edgestatd'));
+  return { naming, totals: createTotals(naming, { startsFromZero: true }) };
+}
+
+interface Kept<Value> {
+  readonly settings: string;
+  readonly value: Value;
+}
+
+/** Opens what is new or has other settings, and keeps the rest as it is. */
+function keep<Settings, Value>(
+  old: ReadonlyMap<string, Kept<Value>>,
+  wanted: readonly Settings[],
+  keyOf: (settings: Settings) => string,
+  open: (settings: Settings) => Value,
+): { readonly kept: Map<string, Kept<Value>>; readonly dropped: Value[] } {
+  const kept = new Map<string, Kept<Value>>();
+  for (const one of wanted) {
+    const key = keyOf(one);
+    const settings = JSON.stringify(one);
+    const before = old.get(key);
+    kept.set(key, before?.settings === settings ? before : { settings, value: open(one) });
+  }
+  const dropped = [...old].filter(([key, { value }]) => kept.get(key)?.value !== value).map(([, { value }]) => value);
+  return { kept, dropped };
+}

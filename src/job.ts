@@ -1,0 +1,197 @@
+/** One job at work: tick → run → vet → totals → points, with its own state, its log lines and its self-metrics. */
+import type { Clock } from './clock.ts';
+import type { JobConfig } from './config.ts';
+import { asFailure, type Code, type Failure } from './errors.ts';
+import type { Target } from './hosts/target.ts';
+import type { Log } from './log.ts';
+import { basePath, createNaming } from './naming.ts';
+import { type Batch, type RunPlan, run } from './run.ts';
+import { startTicking, type Ticking } from './schedule.ts';
+import { type JobCounts, runSamples } from './self.ts';
+import type { Delivery } from './sinks/sink.ts';
+import { createTotals, type Point, type Totals } from './totals.ts';
+import { type Claims, vet } from './vet.ts';
+
+export interface JobSurroundings {
+  readonly prefix: string;
+  readonly target: Target;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly claims: Claims;
+  /** Makes the splay differ from machine to machine. */
+  readonly machine: string;
+  readonly deliver: (delivery: Delivery) => void;
+}
+
+export interface Job {
+  readonly config: JobConfig;
+  readonly ticking: Ticking;
+  /** Stops ticking and hands over what the next configuration of the same job continues with. */
+  release(): Memory;
+  /** Ends a run that is under way. */
+  abort(reason: Failure): void;
+}
+
+/** What survives a reload. */
+export interface Memory {
+  readonly totals: Totals;
+  readonly selfTotals: Totals;
+  readonly counts: JobCounts;
+}
+
+export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'prefix' | 'target' | 'claims'>): Memory {
+  const naming = (collector: string) => createNaming(basePath(around.prefix, around.target.name, collector));
+  return {
+    totals: createTotals(naming(config.collector.name), { onForget: (path) => around.claims.release(path) }),
+    selfTotals: createTotals(naming('edgestatd'), { startsFromZero: true }),
+    counts: { problems: new Map(), skippedTicks: 0 },
+  };
+}
+
+/** One batch → what sinks get (the job's points, and what the daemon says of the run), and what went wrong in it. */
+export function deliveryOf(
+  batch: Batch,
+  config: JobConfig,
+  around: Pick<JobSurroundings, 'prefix' | 'target' | 'claims'>,
+  memory: Memory,
+): { readonly delivery: Delivery; readonly problems: readonly Failure[]; readonly failure: Failure | undefined } {
+  const { name, collector } = config;
+  const base = (last: string) => basePath(around.prefix, around.target.name, last);
+  const { samples, problems: told = [], ratios: wanted } = batch.reading;
+  const points: Point[] = [];
+  let problems: readonly Failure[] = [];
+  if (batch.failure === undefined) {
+    const vetted = vet(samples, createNaming(base(collector.name)), around.claims, config.id);
+    problems = [...told.map(asFailure), ...vetted.problems];
+    const ratios = Object.values(collector.metrics).filter(
+      (metric) => metric.kind === 'ratio' && (wanted === undefined || wanted.includes(metric.name)),
+    );
+    points.push(...memory.totals.apply({ named: vetted.named, problems, ratios, readAtMs: batch.readAtMs }));
+  } else {
+    problems = [batch.failure];
+  }
+  const { counts } = memory;
+  for (const { code } of problems) counts.problems.set(code, (counts.problems.get(code) ?? 0) + 1);
+  const naming = createNaming(base('edgestatd'));
+  const seen = { up: batch.failure === undefined, durationMs: batch.durationMs, samples: sentSamples(batch) };
+  const self = runSamples(name, seen, counts).map((one) => ({
+    path: naming.path(one.metric, one.labels),
+    sample: one,
+  }));
+  points.push(...memory.selfTotals.apply({ named: self, problems: [], ratios: [], readAtMs: batch.readAtMs }));
+  return {
+    delivery: { job: config.id, atMs: batch.atMs, intervalMs: config.intervalMs, points },
+    problems,
+    failure: batch.failure,
+  };
+}
+
+/** How many samples a batch sends: those that only feed ratios are not counted. */
+export function sentSamples({ reading }: Batch): number {
+  return reading.samples.filter((one) => one.quiet !== true).length;
+}
+
+/** What a plugin hands over may break what looks at it: that is its own failed run, and nobody else's. */
+function containedDelivery(...[batch, ...rest]: Parameters<typeof deliveryOf>): ReturnType<typeof deliveryOf> {
+  try {
+    return deliveryOf(batch, ...rest);
+  } catch (thrown) {
+    return deliveryOf({ ...batch, reading: { samples: [] }, failure: asFailure(thrown) }, ...rest);
+  }
+}
+
+export function planOf(config: JobConfig, target: Target): RunPlan {
+  const { name, collector, options, timeoutMs } = config;
+  return { job: name, collector, options, target, timeoutMs };
+}
+
+export function startJob(
+  config: JobConfig,
+  around: JobSurroundings,
+  memory: Memory = freshMemory(config, around),
+): Job {
+  const { log, clock, target } = around;
+  const who = { job: config.name, target: target.name };
+  const say = createSayer(log, who);
+  const { counts } = memory;
+  let controller = new AbortController();
+
+  const once = async (): Promise<void> => {
+    controller = new AbortController();
+    const batch = await run(planOf(config, target), clock, controller.signal);
+    if (batch.failure?.code === 'E_ABORTED') return;
+    const { delivery, problems, failure } = containedDelivery(batch, config, around, memory);
+    say.run(failure, failure === undefined ? problems : []);
+    around.deliver(delivery);
+  };
+
+  const ticking = startTicking({
+    when: config.when,
+    splayKey: `${around.machine} ${config.id}`,
+    splayMs: config.splayMs,
+    clock,
+    run: once,
+    onSkipped(ticks) {
+      counts.skippedTicks += ticks;
+      say.skipped(ticks);
+    },
+  });
+  return {
+    config,
+    ticking,
+    release() {
+      ticking.stop();
+      return memory;
+    },
+    abort: (reason) => controller.abort(reason),
+  };
+}
+
+/** Problems that are remembered as said; more than this are counted, and not said one by one. */
+const MAX_SAID = 50;
+
+/** Says each state once: what began, and what is over. */
+function createSayer(log: Log, who: { job: string; target: string }) {
+  let failedAs: Code | undefined;
+  let failedRuns = 0;
+  let skipped = 0;
+  let skippedSince = false;
+  const said = new Map<string, Failure>();
+  // Numbers in a message (a line, a byte count) change while the problem is the same.
+  const key = ({ code, message }: Failure): string => `${code} ${message.replace(/[0-9]+/g, '#')}`;
+
+  return {
+    run(failure: Failure | undefined, problems: readonly Failure[]): void {
+      if (!skippedSince && skipped > 0) {
+        log('tick:in_time', { ...who, skipped });
+        skipped = 0;
+      }
+      skippedSince = false;
+      if (failure !== undefined) {
+        failedRuns += 1;
+        if (failure.code !== failedAs) log('run:failed', { ...who, code: failure.code, message: failure.message });
+        failedAs = failure.code;
+        return;
+      }
+      if (failedAs !== undefined) log('run:recovered', { ...who, failedRuns });
+      failedAs = undefined;
+      failedRuns = 0;
+      const now = new Map(problems.map((problem) => [key(problem), problem]));
+      for (const [text, { code, message }] of said) {
+        if (now.has(text)) continue;
+        said.delete(text);
+        log('run:problem_gone', { ...who, code, message });
+      }
+      for (const [text, problem] of now) {
+        if (said.has(text) || said.size >= MAX_SAID) continue;
+        said.set(text, problem);
+        log('run:problem', { ...who, code: problem.code, message: problem.message });
+      }
+    },
+    skipped(ticks: number): void {
+      skippedSince = true;
+      if (skipped === 0) log('tick:skipped', { ...who, ticks });
+      skipped += ticks;
+    },
+  };
+}

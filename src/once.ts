@@ -1,0 +1,97 @@
+/** `edgestatd once`: every job run once (with an interval twice), and what would be sent. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from './clock.ts';
+import type { Config, JobConfig } from './config.ts';
+import type { Failure } from './errors.ts';
+import type { Target } from './hosts/target.ts';
+import { deliveryOf, freshMemory, planOf } from './job.ts';
+import { run } from './run.ts';
+import { type Packing, pack } from './sinks/pack.ts';
+import { jsonLines, seriesLines } from './sinks/series.ts';
+import type { Delivery } from './sinks/sink.ts';
+import type { Point } from './totals.ts';
+import { createClaims } from './vet.ts';
+
+export type Format = 'series' | 'json' | 'statsd';
+
+export interface OnceResult {
+  readonly stdout: string;
+  /** One line each: problems, failures, sizes. */
+  readonly stderr: readonly string[];
+  readonly failed: boolean;
+}
+
+export async function once(
+  config: Config,
+  jobs: readonly JobConfig[],
+  openTarget: (key: string, config: Config) => Target,
+  {
+    format,
+    intervalMs,
+    clock,
+  }: { readonly format: Format; readonly intervalMs: number | undefined; readonly clock: Clock },
+): Promise<OnceResult> {
+  const claims = createClaims();
+  const stderr: string[] = [];
+  const results = await Promise.all(
+    jobs.map(async (job): Promise<{ delivery: Delivery; failure?: Failure | undefined }> => {
+      const target = openTarget(job.target, config);
+      const around = { prefix: config.prefix, target, claims };
+      const memory = freshMemory(job, around);
+      const read = async () => {
+        const batch = await run(planOf(job, target), clock);
+        return { batch, ...deliveryOf(batch, job, around, memory) };
+      };
+      let { batch, delivery, problems } = await read();
+      if (intervalMs !== undefined && batch.failure === undefined) {
+        await sleep(intervalMs);
+        ({ batch, delivery, problems } = await read());
+      }
+      for (const { code, message } of problems) stderr.push(`${job.id}: ${code}: ${message}`);
+      await target.close();
+      return { delivery: intervalMs === undefined ? withTotals(delivery) : delivery, failure: batch.failure };
+    }),
+  );
+  const failed = results.some(({ failure }) => failure !== undefined);
+  const deliveries = results.map(({ delivery }) => delivery);
+  if (format === 'statsd') return { ...datagrams(deliveries, packingOf(config), stderr), failed };
+  const points = deliveries.flatMap((delivery) => delivery.points);
+  const lines = format === 'series' ? seriesLines(points) : jsonLines(points);
+  const text = lines.join(format === 'series' ? '\n' : ',\n');
+  const stdout = format === 'series' ? (text === '' ? '' : `${text}\n`) : `[\n${text}\n]\n`;
+  return { stdout, stderr, failed };
+}
+
+/** Without a second reading there are no increments: a counter shows its total. */
+function withTotals(delivery: Delivery): Delivery {
+  const points = delivery.points.map(
+    (point): Point => (point.total === undefined ? point : { ...point, value: Number(point.total) }),
+  );
+  return { ...delivery, points };
+}
+
+/** As the first StatsD sink of the configuration packs. */
+function packingOf(config: Config): Packing {
+  const sink = config.sinks.find((one) => one.type === 'statsd');
+  if (sink?.type !== 'statsd') return { maxBytes: 1432, single: false, tags: 'none' };
+  return { maxBytes: sink.maxBytes, single: sink.packing === 'single', tags: sink.tags };
+}
+
+/** The exact payloads on stdout, an empty line between two; their sizes on stderr. */
+function datagrams(
+  deliveries: readonly Delivery[],
+  packing: Packing,
+  stderr: string[],
+): { stdout: string; stderr: string[] } {
+  const payloads: string[] = [];
+  for (const delivery of deliveries) {
+    const packed = pack(delivery.points, packing);
+    for (const { payload, metrics } of packed.datagrams) {
+      payloads.push(payload);
+      stderr.push(`datagram ${payloads.length}: ${payload.length} bytes, ${metrics} metrics (${delivery.job})`);
+    }
+    for (const { path } of packed.oversize)
+      stderr.push(`dropped: the line of ${path} is longer than ${packing.maxBytes} bytes`);
+  }
+  return { stdout: payloads.length === 0 ? '' : `${payloads.join('\n\n')}\n`, stderr };
+}

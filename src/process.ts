@@ -1,0 +1,86 @@
+/** The daemon as a process: log, signals, systemd, and the end of it. */
+import { fstatSync } from 'node:fs';
+import { systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { type Notifier, systemdNotifier } from './hosts/systemd.ts';
+import { createLogger, type Logger } from './log.ts';
+
+const STATUS_EVERY_MS = 60_000;
+
+/** Runs until SIGTERM or SIGINT; resolves with the exit code. */
+export async function runDaemon(config: Config): Promise<number> {
+  const logger = loggerFor(config);
+  const notifier = systemdNotifier(process.env, (failure) => logger.log('notify:failed', { message: failure.message }));
+  const ended = Promise.withResolvers<number>();
+  const daemon = await startDaemon(config, { clock: systemClock, logger, stdout: process.stdout });
+
+  let stopping = false;
+  const stop = (reason: string): void => {
+    // The second signal is from somebody who does not want to wait.
+    if (stopping) process.exit(1);
+    stopping = true;
+    void notifier.stopping();
+    daemon.stop(reason).then(() => ended.resolve(0), ended.reject);
+  };
+  const crash = (error: unknown): void => {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    logger.log('daemon:crashed', { message, ...(stack === undefined ? {} : { stack }) });
+    if (stopping) process.exit(1);
+    stopping = true;
+    daemon.stop('crash').finally(() => ended.resolve(1));
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGHUP', () => void reload(daemon, notifier));
+
+  await notifier.ready(daemon.status());
+  const beats = startBeats(daemon, notifier);
+  const code = await ended.promise;
+  for (const beat of beats) clearInterval(beat);
+  await logger.flush();
+  // What is left (a hung file read in the thread pool) must not hold the process.
+  process.exit(code);
+}
+
+async function reload(daemon: Daemon, notifier: Notifier): Promise<void> {
+  await notifier.reloading();
+  const taken = await daemon.reload();
+  await notifier.ready(taken ? daemon.status() : `${daemon.status()}; the new configuration was refused, see the log`);
+}
+
+function startBeats(daemon: Daemon, notifier: Notifier): NodeJS.Timeout[] {
+  const beats = [setInterval(() => void notifier.status(daemon.status()), STATUS_EVERY_MS)];
+  const { watchdogMs } = notifier;
+  if (watchdogMs !== undefined) {
+    const beat = (): void => {
+      if (daemon.isAlive()) void notifier.watchdog();
+    };
+    beat();
+    beats.push(setInterval(beat, watchdogMs));
+  }
+  for (const beat of beats) beat.unref();
+  return beats;
+}
+
+/** Logs go to stdout, unless a sink writes there: then that has stdout to itself. */
+function loggerFor(config: Config): Logger {
+  const sinkOnStdout = config.sinks.some(
+    (sink) => sink.type === 'stdout' && !(sink.onlyOnTerminal && !process.stdout.isTTY),
+  );
+  const descriptor = sinkOnStdout ? 2 : 1;
+  const stream = descriptor === 1 ? process.stdout : process.stderr;
+  const form = stream.isTTY ? 'pretty' : goesToJournal(descriptor) ? 'journald' : 'json';
+  const colour = form === 'pretty' && (process.env.NO_COLOR ?? '') === '';
+  return createLogger({ level: config.logLevel, descriptor, form, colour });
+}
+
+/** systemd.exec(5): `JOURNAL_STREAM` is device and inode of the journal's socket; a redirected output is another. */
+function goesToJournal(descriptor: 1 | 2): boolean {
+  const journal = process.env.JOURNAL_STREAM;
+  if (journal === undefined) return false;
+  const { dev, ino } = fstatSync(descriptor);
+  return journal === `${dev}:${ino}`;
+}

@@ -69,6 +69,19 @@ export interface Collector<Options = unknown> {
 const NAME = /^[a-z][a-z0-9_]{0,62}$/;
 const KINDS: ReadonlySet<Kind> = new Set<Kind>(['gauge', 'counter', 'ratio', 'duration']);
 
+/** What is wrong with a metric's declaration, or undefined. Its name and labels go into lines as they are. */
+export function metricFault(metric: Metric): string | undefined {
+  if (typeof metric?.name !== 'string' || !NAME.test(metric.name)) {
+    return `metric name ${JSON.stringify(metric?.name)} must match ${NAME.source}`;
+  }
+  if (metric.name.endsWith('_total')) return `metric ${metric.name}: totals are a counter's nature, drop the suffix`;
+  if (!KINDS.has(metric.kind)) return `metric ${metric.name}: kind must be one of ${[...KINDS].join(', ')}`;
+  if (!Array.isArray(metric.labels) || !metric.labels.every((label) => NAME.test(String(label)))) {
+    return `metric ${metric.name}: labels must be a list of names that match ${NAME.source}`;
+  }
+  return undefined;
+}
+
 /** Checks a collector's declaration (`E_CONFIG` says what is wrong) and infers its option type for the author. */
 export function defineCollector<Options>(collector: Collector<Options>): Collector<Options> {
   const wrong = (what: string): never => {
@@ -81,12 +94,8 @@ export function defineCollector<Options>(collector: Collector<Options>): Collect
   if (typeof collector.options?.safeParse !== 'function') wrong('options must be a zod schema');
   const seen = new Set<string>();
   for (const metric of Object.values(collector.metrics ?? {})) {
-    if (typeof metric?.name !== 'string' || !NAME.test(metric.name))
-      wrong(`metric name ${JSON.stringify(metric?.name)} must match ${NAME.source}`);
-    if (metric.name.endsWith('_total')) wrong(`metric ${metric.name}: totals are a counter's nature, drop the suffix`);
-    if (!KINDS.has(metric.kind)) wrong(`metric ${metric.name}: kind must be one of ${[...KINDS].join(', ')}`);
-    if (!Array.isArray(metric.labels) || !metric.labels.every((label) => NAME.test(String(label))))
-      wrong(`metric ${metric.name}: labels must be a list of names that match ${NAME.source}`);
+    const fault = metricFault(metric);
+    if (fault !== undefined) wrong(fault);
     if (seen.has(metric.name)) wrong(`metric ${metric.name} is declared twice`);
     seen.add(metric.name);
   }

@@ -42,7 +42,7 @@ export interface Memory {
 export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'prefix' | 'target' | 'claims'>): Memory {
   const naming = (collector: string) => createNaming(basePath(around.prefix, around.target.name, collector));
   return {
-    totals: createTotals(naming(config.collector.name), { onForget: (path) => around.claims.release(path) }),
+    totals: createTotals(naming(config.collector.name), { onForget: (path) => around.claims.release(path, config.id) }),
     selfTotals: createTotals(naming('edgestatd'), { startsFromZero: true }),
     counts: { problems: new Map(), skippedTicks: 0 },
   };

@@ -1,8 +1,9 @@
 /** One job, once → a batch. It never rejects: a run that failed is a batch with its failure. */
 import type { Clock } from './clock.ts';
-import type { Collector, Reading } from './collector.ts';
+import { type Collector, metricFault, type Reading } from './collector.ts';
 import { asFailure, Failure } from './errors.ts';
 import { type Target, within } from './hosts/target.ts';
+import type { Metric } from './metric.ts';
 
 /** A reading with its identity and time. */
 export interface Batch {
@@ -68,18 +69,25 @@ async function settle(settled: Promise<void>, clock: Clock): Promise<void> {
   cancel();
 }
 
-/** A plugin is not compiled against our types: what it returns is looked at once. */
+/** Metrics that were looked at: a collector hands over the same ones in every run. */
+const sound = new WeakSet<Metric>();
+
+/** A plugin is not compiled against our types: what it returns is looked at, its metrics once. */
 function checkedReading(reading: Reading): Reading {
   if (!Array.isArray(reading?.samples)) {
     throw new Failure('E_BUG', 'collect() did not return { samples: [...] }');
   }
   for (const sample of reading.samples) {
-    if (typeof sample?.metric?.name !== 'string' || typeof sample.labels !== 'object') {
+    if (typeof sample?.metric !== 'object' || sample.metric === null) {
       throw new Failure(
         'E_BUG',
-        'collect() returned something that is not a sample; make them with sample(metric, value)',
+        'collect() returned something that is no sample; make them with sample(metric, value)',
       );
     }
+    if (sound.has(sample.metric)) continue;
+    const fault = metricFault(sample.metric);
+    if (fault !== undefined) throw new Failure('E_BUG', `collect() returned a sample of a wrong metric: ${fault}`);
+    sound.add(sample.metric);
   }
   return reading;
 }

@@ -23,7 +23,8 @@ export interface Claims {
     run: number,
     index: number,
   ): { readonly job: string; readonly index: number } | undefined;
-  release(path: string): void;
+  /** Gives a series back, if this job has it. */
+  release(path: string, job: string): void;
   /** A number for each run of any job. */
   nextRun(): number;
   readonly size: number;
@@ -44,7 +45,9 @@ export function createClaims(): Claims {
       owner.index = index;
       return undefined;
     },
-    release: (path) => owners.delete(path),
+    release(path, job) {
+      if (owners.get(path)?.job === job) owners.delete(path);
+    },
     nextRun: () => ++runs,
     get size() {
       return owners.size;
@@ -88,7 +91,7 @@ export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, 
   // Neither of two claims is better than the other: both are dropped, whatever their order.
   const sound = named.filter(({ path }) => {
     if (!claimed.has(path)) return true;
-    claims.release(path);
+    claims.release(path, job);
     return false;
   });
   return { named: sound, problems };

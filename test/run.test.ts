@@ -88,10 +88,12 @@ describe('run', () => {
       },
       async () => undefined as never,
       async () => ({ samples: [{ value: 1 }] }) as never,
+      async () => ({ samples: [sample({ ...one, name: 'x:1|c\nevil' }, 1)] }),
+      async () => ({ samples: [{ ...sample(one, 1), metric: { ...one, labels: ['a;b'] } }] }),
     ];
     const codes = [];
     for (const collect of failing) codes.push((await run(plan(collect), fakeClock())).failure?.code);
-    expect(codes).toEqual(['E_PARSE', 'E_BUG', 'E_BUG', 'E_BUG', 'E_BUG']);
+    expect(codes).toEqual(['E_PARSE', 'E_BUG', 'E_BUG', 'E_BUG', 'E_BUG', 'E_BUG', 'E_BUG']);
   });
 
   it('ends early when it is told to, with the reason that it was given', async () => {

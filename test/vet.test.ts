@@ -170,11 +170,13 @@ describe('a series of another job', () => {
     expect(vetted([one], claims, 'a@t').paths).toEqual(['b.d.backlog_bytes']);
   });
 
-  it('is free once it was released', () => {
+  it('is free once its own job has released it', () => {
     const claims = createClaims();
     vetted([one], claims, 'a@t');
     expect(claims.size).toBe(1);
-    claims.release('b.d.backlog_bytes');
+    claims.release('b.d.backlog_bytes', 'b@t');
+    expect(claims.size).toBe(1);
+    claims.release('b.d.backlog_bytes', 'a@t');
     expect(claims.size).toBe(0);
     expect(vetted([one], claims, 'b@t').paths).toEqual(['b.d.backlog_bytes']);
   });

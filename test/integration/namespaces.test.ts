@@ -9,24 +9,27 @@ const isRoot = process.getuid?.() === 0;
 const PREFIX = `et${process.pid}`;
 const names = [`${PREFIX}-router-a`, `${PREFIX}-router-b`, `${PREFIX}-other`];
 
-function ip(...args: string[]): void {
-  const { status, stderr } = spawnSync('ip', args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr}`);
+function must(program: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`);
 }
+
+/** nsenter and not `ip -n`, which mounts /sys: not possible where / is no mount point. */
+const within = (namespace: string): [string, string, string] => ['nsenter', `--net=/run/netns/${namespace}`, '--'];
 
 /** Opens and refuses connections within a namespace: attempts that fail, and segments in and out. */
 function knock(namespace: string, times: number): void {
   const script =
     'use IO::Socket::INET; for (1..shift) { IO::Socket::INET->new(PeerAddr => "127.0.0.1:9", Timeout => 1) }';
-  spawnSync('ip', ['netns', 'exec', namespace, 'perl', '-e', script, String(times)]);
+  must(...within(namespace), 'perl', '-e', script, String(times));
 }
 
 // Making a network namespace needs root; CI is root, where a missing right is a failure.
 describe.skipIf(!isRoot && process.env.CI === undefined)('network namespaces', () => {
   beforeAll(() => {
     for (const name of names) {
-      ip('netns', 'add', name);
-      ip('-n', name, 'link', 'set', 'lo', 'up');
+      must('ip', 'netns', 'add', name);
+      must(...within(name), 'ip', 'link', 'set', 'lo', 'up');
     }
   });
   afterAll(() => {

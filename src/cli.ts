@@ -6,8 +6,10 @@ import { systemClock } from './clock.ts';
 import { type Config, defaultConfigFile, loadConfig } from './config.ts';
 import { builtIn, localName, openTarget } from './daemon.ts';
 import { Failure } from './errors.ts';
+import { hider } from './log.ts';
 import { type Format, once } from './once.ts';
 import { runDaemon } from './process.ts';
+import { printable } from './text.ts';
 import { DURATION_FORM, durationMs } from './units.ts';
 import { version } from './version.ts';
 
@@ -65,7 +67,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
         clock: systemClock,
       });
       process.stdout.write(result.stdout);
-      for (const line of result.stderr) process.stderr.write(`${line}\n`);
+      const clean = cleaner(config);
+      for (const line of result.stderr) process.stderr.write(`${clean(line)}\n`);
       code = result.failed ? 1 : 0;
     });
   command('check', 'validate the configuration, then try every job and sink')
@@ -90,9 +93,16 @@ function load({ config }: Common): Promise<Config> {
   return loadConfig(config ?? defaultConfigFile(), builtIn);
 }
 
+/** What a failure says may quote a secret, or what a hostile machine printed. */
+function cleaner(config: Config): (text: string) => string {
+  const hide = hider(config.secrets);
+  return (text) => printable(hide(text));
+}
+
 async function check(config: Config, offline: boolean): Promise<number> {
+  const clean = cleaner(config);
   const say = (level: string, subject: string, text: string): void =>
-    void process.stdout.write(`${level.padEnd(4)} ${subject}: ${text}\n`);
+    void process.stdout.write(`${clean(`${level.padEnd(4)} ${subject}: ${text}`)}\n`);
   if (offline) {
     const { level, subject, text } = describeConfig(config);
     say(level, subject, text);

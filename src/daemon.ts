@@ -8,10 +8,11 @@ import { type Config, loadConfig, type SinkConfig } from './config.ts';
 import { localTarget } from './hosts/local.ts';
 import type { Target } from './hosts/target.ts';
 import { createJobSet } from './job-set.ts';
-import type { Log, Logger } from './log.ts';
+import type { Logger } from './log.ts';
 import { basePath, createNaming } from './naming.ts';
 import { startTicking } from './schedule.ts';
 import { probeProcess, sinkSamples } from './self.ts';
+import { packingOf } from './sinks/packing.ts';
 import type { Delivery, Sink } from './sinks/sink.ts';
 import { statsdSink } from './sinks/statsd.ts';
 import { stdoutSink } from './sinks/stdout.ts';
@@ -29,10 +30,6 @@ export function localName(config: Pick<Config, 'targets'>): string {
 export function openTarget(key: string, config: Config): Target {
   const name = key === 'local' ? localName(config) : (config.targets.get(key)?.name ?? key);
   return localTarget(name, { withheld: config.variables });
-}
-
-function openSink(config: SinkConfig, clock: Clock, log: Log, stdout: Writable): Sink {
-  return config.type === 'statsd' ? statsdSink(config, clock, log) : stdoutSink(config, stdout);
 }
 
 export interface Daemon {
@@ -73,6 +70,9 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       deliver({ job: `${id} retired`, atMs: clock.wallMs(), intervalMs, points }),
   });
 
+  const openSink = (sink: SinkConfig): Sink =>
+    sink.type === 'statsd' ? statsdSink(sink, clock, log) : stdoutSink(sink, stdout, () => packingOf(config.sinks));
+
   /** Takes a configuration into use; what it no longer wants is closed at the end. */
   const adopt = async (next: Config) => {
     logger.hide([...config.secrets, ...next.secrets]);
@@ -81,7 +81,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       sinks,
       next.sinks,
       (sink) => sink.name,
-      (sink) => openSink(sink, clock, log, stdout),
+      (sink) => openSink(sink),
     );
     const wantedTargets = [...next.targets].map(([key, target]) => ({ key, target, variables: next.variables }));
     const newTargets = keep(

@@ -7,6 +7,7 @@ import type { Target } from './hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from './job.ts';
 import { run } from './run.ts';
 import { type Packing, pack } from './sinks/pack.ts';
+import { packingOf } from './sinks/packing.ts';
 import { jsonLines, seriesLines } from './sinks/series.ts';
 import type { Delivery } from './sinks/sink.ts';
 import type { Point } from './totals.ts';
@@ -54,7 +55,7 @@ export async function once(
   );
   const failed = results.some(({ failure }) => failure !== undefined);
   const deliveries = results.map(({ delivery }) => delivery);
-  if (format === 'statsd') return { ...datagrams(deliveries, packingOf(config), stderr), failed };
+  if (format === 'statsd') return { ...datagrams(deliveries, packingOf(config.sinks), stderr), failed };
   const points = deliveries.flatMap((delivery) => delivery.points);
   const lines = format === 'series' ? seriesLines(points) : jsonLines(points);
   const text = lines.join(format === 'series' ? '\n' : ',\n');
@@ -68,13 +69,6 @@ function withTotals(delivery: Delivery): Delivery {
     (point): Point => (point.total === undefined ? point : { ...point, value: Number(point.total) }),
   );
   return { ...delivery, points };
-}
-
-/** As the first StatsD sink of the configuration packs. */
-function packingOf(config: Config): Packing {
-  const sink = config.sinks.find((one) => one.type === 'statsd');
-  if (sink?.type !== 'statsd') return { maxBytes: 1432, single: false, tags: 'none' };
-  return { maxBytes: sink.maxBytes, single: sink.packing === 'single', tags: sink.tags };
 }
 
 /** The exact payloads on stdout, an empty line between two; their sizes on stderr. */

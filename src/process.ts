@@ -1,5 +1,6 @@
 /** The daemon as a process: log, signals, systemd, and the end of it. */
 import { fstatSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -7,6 +8,7 @@ import { type Notifier, systemdNotifier } from './hosts/systemd.ts';
 import { createLogger, type Logger } from './log.ts';
 
 const STATUS_EVERY_MS = 60_000;
+const FLUSH_MS = 2000;
 
 /** Runs until SIGTERM or SIGINT; resolves with the exit code. */
 export async function runDaemon(config: Config): Promise<number> {
@@ -40,7 +42,8 @@ export async function runDaemon(config: Config): Promise<number> {
   const beats = startBeats(daemon, notifier);
   const code = await ended.promise;
   for (const beat of beats) clearInterval(beat);
-  await logger.flush();
+  // A reader that stands still must not hold the end.
+  await Promise.race([logger.flush(), sleep(FLUSH_MS)]);
   // What is left (a hung file read in the thread pool) must not hold the process.
   process.exit(code);
 }

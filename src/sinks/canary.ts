@@ -9,6 +9,7 @@ import { asFailure } from '../errors.ts';
 import { gauge } from '../metric.ts';
 import type { Point } from '../totals.ts';
 import { pack } from './pack.ts';
+import { packing } from './packing.ts';
 import { ask, badLinesIn, gaugeIn } from './statsd-admin.ts';
 import type { StatsdSinkOptions } from './statsd-options.ts';
 import { udpPeer } from './udp.ts';
@@ -35,11 +36,7 @@ export async function checkStatsd(options: StatsdSinkOptions, base: string, cloc
     const metric = gauge(name, { unit: 'number', help: '', source: '' });
     return { path: `${base}.${name}`, base, metric, labels: {}, value };
   });
-  const { datagrams } = pack(points, {
-    maxBytes: options.maxBytes,
-    single: options.packing === 'single',
-    tags: 'none',
-  });
+  const { datagrams } = pack(points, { ...packing(options), tags: 'none' });
   const before = await ask(host, adminPort, 'stats').then(badLinesIn, asFailure);
 
   let refused = false;

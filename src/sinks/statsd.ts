@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import { type Consignment, createOutbox } from './outbox.ts';
 import { costOf, createPace } from './pace.ts';
 import { pack } from './pack.ts';
+import { packing } from './packing.ts';
 import type { DropReason, Sink } from './sink.ts';
 import type { StatsdSinkOptions } from './statsd-options.ts';
 import { udpPeer } from './udp.ts';
@@ -137,11 +138,7 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
   return {
     name: sink,
     write({ job, intervalMs, points }) {
-      const { datagrams, oversize } = pack(points, {
-        maxBytes: options.maxBytes,
-        single: options.packing === 'single',
-        tags: options.tags,
-      });
+      const { datagrams, oversize } = pack(points, packing(options));
       const [longest] = oversize;
       if (longest !== undefined) {
         drop('oversize', oversize.length, `the line of ${longest.path} is longer than maxBytes (${options.maxBytes})`);

@@ -1,6 +1,6 @@
 /** The stdout sink: what is sent, for a person at a terminal or a pipe. */
 import type { Writable } from 'node:stream';
-import { pack } from './pack.ts';
+import { type Packing, pack } from './pack.ts';
 import { jsonLines, seriesLines } from './series.ts';
 import type { Delivery, DropReason, Sink } from './sink.ts';
 import type { StdoutSinkOptions } from './stdout-options.ts';
@@ -8,10 +8,11 @@ import type { StdoutSinkOptions } from './stdout-options.ts';
 /** A reader that does not read (a paused terminal) may hold this much; what comes then is dropped and counted. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-/** `packing`: how the StatsD sink beside it would pack, for `format: statsd`. */
+/** `packing`: how the StatsD sink beside it packs now, for `format: statsd`. */
 export function stdoutSink(
   options: StdoutSinkOptions & { readonly name: string },
   stdout: Writable & { isTTY?: boolean },
+  packing: () => Packing,
 ): Sink {
   const counts = { sentMetrics: 0, sentDatagrams: 0, sentBytes: 0, paceOverruns: 0 };
   const droppedMetrics = new Map<DropReason, number>();
@@ -27,7 +28,7 @@ export function stdoutSink(
     name: options.name,
     write(delivery) {
       if (silent) return;
-      const { text, metrics } = render(delivery, options.format);
+      const { text, metrics } = render(delivery, options.format, packing);
       if (stdout.destroyed || stdout.writableLength > MAX_WAITING_BYTES) {
         drop(stdout.destroyed ? 'refused' : 'overrun', metrics);
         return;
@@ -50,7 +51,11 @@ export function stdoutSink(
   };
 }
 
-function render(delivery: Delivery, format: StdoutSinkOptions['format']): { text: string; metrics: number } {
+function render(
+  delivery: Delivery,
+  format: StdoutSinkOptions['format'],
+  packing: () => Packing,
+): { text: string; metrics: number } {
   const { points, job, atMs } = delivery;
   if (format === 'json') {
     const all = jsonLines(points);
@@ -61,7 +66,7 @@ function render(delivery: Delivery, format: StdoutSinkOptions['format']): { text
     const all = seriesLines(points);
     return { text: `${[`${head}: ${all.length} metrics`, ...all].join('\n')}\n\n`, metrics: all.length };
   }
-  const { datagrams } = pack(points, { maxBytes: 1432, single: false, tags: 'none' });
+  const { datagrams } = pack(points, packing());
   const text = datagrams.map(
     ({ payload, metrics }) => `${head}: ${payload.length} bytes, ${metrics} metrics\n${payload}\n\n`,
   );

@@ -25,13 +25,17 @@ export function statsdLine(point: Point, style: TagStyle): string | undefined {
   }
 }
 
+/** A text of this length has no more than 12 significant digits, or they cost no more than rounding would. */
+const SHORT = 14;
+
 /** A finite number in plain decimal: never an exponent, never `-0`. Fractions have 12 significant digits. */
 export function decimal(value: number): string {
   if (Number.isInteger(value)) {
     if (Math.abs(value) < 1e21) return value === 0 ? '0' : String(value);
     return BigInt(value).toString();
   }
-  const text = String(Number(value.toPrecision(12)));
+  const shortest = String(value);
+  const text = shortest.length <= SHORT ? shortest : String(Number(value.toPrecision(12)));
   if (!text.includes('e')) return text;
   // Below 1e-6. What StatsD and Whisper could still tell from 0 has no use for more than 20 places.
   const fixed = value.toFixed(20).replace(/0+$/, '').replace(/\.$/, '');

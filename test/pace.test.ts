@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { costOf, createPace, SLOT_MS, type Waiting } from '../src/sinks/pace.ts';
+import { costOf, createPace, SHARE, SLOT_MS, type Waiting } from '../src/sinks/pace.ts';
 
 /** Sends batches through the pace on a clock of its own; answers when each datagram went. */
 function simulate(datagrams: number, bytes: number, intervalMs: number, burst = 20): number[] {
   const pace = createPace(burst, bytes);
-  const batch: Waiting = { enqueuedAtMs: 0, intervalMs, cost: datagrams * costOf(bytes) };
+  const batch: Waiting = { dueAtMs: SHARE * intervalMs, cost: datagrams * costOf(bytes) };
   const sent: number[] = [];
   let nowMs = 0;
   while (sent.length < datagrams) {

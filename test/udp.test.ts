@@ -52,6 +52,25 @@ it('follows a host name to another address within a minute, and keeps its socket
   await second.until((lines) => lines.includes('four'), 'the fourth at the new address');
 });
 
+it('tries the other address of a name when nobody listens at the first', async () => {
+  const here = await listenUdp();
+  closers.push(here.close);
+  let refused = (): void => {};
+  const refusal = new Promise<void>((resolve) => (refused = resolve));
+  const both = async () => [
+    { address: '::1', family: 6 },
+    { address: '127.0.0.1', family: 4 },
+  ];
+  const peer = udpPeer('localhost', here.port, fakeClock(), refused, both);
+  closers.push(peer.close);
+  await peer.ready();
+  peer.send('lost', () => {});
+  await refusal;
+  await peer.ready();
+  peer.send('arrives', () => {});
+  await here.until((lines) => lines.includes('arrives'), 'the line at the second address');
+});
+
 it('asks again at once after a failed lookup', async () => {
   const udp = await listenUdp();
   closers.push(udp.close);

@@ -23,6 +23,7 @@ const POLL_MS = 50;
 const POLLS = 40;
 /** Time for the server's machine to say that nobody listens. */
 const REFUSAL_MS = 200;
+const MAX_ADDRESSES = 3;
 
 /** `base` is the path under which the canary's gauges appear; they are deleted again at the server. */
 export async function checkStatsd(options: StatsdSinkOptions, base: string, clock: Clock): Promise<Verdict> {
@@ -44,12 +45,16 @@ export async function checkStatsd(options: StatsdSinkOptions, base: string, cloc
     refused = true;
   });
   try {
-    await peer.ready();
-    for (const { payload } of datagrams) {
-      const error = await new Promise<Error | null>((resolve) => peer.send(payload, resolve));
-      if (error !== null) return { level: 'fail', text: `${to}: the datagram could not be sent: ${error.message}` };
+    // A name may have several addresses: after a refusal the peer takes another one.
+    for (let attempt = 0; attempt < MAX_ADDRESSES && (attempt === 0 || refused); attempt++) {
+      refused = false;
+      await peer.ready();
+      for (const { payload } of datagrams) {
+        const error = await new Promise<Error | null>((resolve) => peer.send(payload, resolve));
+        if (error !== null) return { level: 'fail', text: `${to}: the datagram could not be sent: ${error.message}` };
+      }
+      await sleep(REFUSAL_MS);
     }
-    await sleep(REFUSAL_MS);
   } catch (thrown) {
     return { level: 'fail', text: asFailure(thrown).message };
   } finally {

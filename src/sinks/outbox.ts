@@ -14,8 +14,10 @@ export interface Consignment extends Waiting {
   readonly job: string;
   readonly metrics: number;
   readonly datagrams: number;
-  enqueuedAtMs: number;
-  intervalMs: number;
+  /** When it was taken, and when its interval is over. */
+  readonly enqueuedAtMs: number;
+  readonly lateAtMs: number;
+  readonly intervalMs: number;
   datagramsLeft: number;
   /** Set: what is left of it is dropped for this reason. */
   dropped?: DropReason;
@@ -47,8 +49,8 @@ export interface Outbox {
   readonly stream: Writable;
   /** Announces the datagrams that will be written to the stream next, in this order. */
   expect(consignment: Consignment, sizes: readonly { readonly bytes: number; readonly metrics: number }[]): void;
-  /** The peer's machine said that nobody listens. */
-  refused(failure: Failure): void;
+  /** The network said that what was sent a moment ago did not get there. */
+  refused(reason: 'refused' | 'unreachable', failure: Failure): void;
   readonly waiting: ReadonlySet<Consignment>;
 }
 
@@ -156,11 +158,11 @@ export function createOutbox(peer: () => UdpPeer, pace: Pace, clock: Clock, even
       waiting.add(consignment);
       for (const { bytes, metrics } of sizes) items.push({ consignment, bytes, metrics });
     },
-    refused(failure) {
-      goDown('refused', failure);
+    refused(reason, failure) {
+      goDown(reason, failure);
       if (recent.datagrams === 0 || clock.monotonicMs() > recent.untilMs + PROBE_MS) return;
       events.lost(recent.metrics, recent.datagrams, recent.bytes);
-      events.dropped('refused', recent.metrics, '');
+      events.dropped(reason, recent.metrics, '');
       recent = { untilMs: 0, metrics: 0, datagrams: 0, bytes: 0 };
     },
     waiting,

@@ -8,11 +8,11 @@
 const OVERHEAD_BYTES = 768;
 export const SLOT_MS = 5;
 /** A batch is to be out after this share of its interval. */
-const SHARE = 0.5;
+export const SHARE = 0.5;
 
 export interface Waiting {
-  enqueuedAtMs: number;
-  intervalMs: number;
+  /** When it is to be out. */
+  dueAtMs: number;
   /** Charged bytes not yet sent. */
   cost: number;
 }
@@ -56,7 +56,7 @@ function needed(waiting: Iterable<Waiting>, nowMs: number): number {
   let rate = 0;
   for (const batch of waiting) {
     before += batch.cost;
-    const slots = (batch.enqueuedAtMs + SHARE * batch.intervalMs - nowMs) / SLOT_MS;
+    const slots = (batch.dueAtMs - nowMs) / SLOT_MS;
     rate = Math.max(rate, before / Math.max(1, slots));
   }
   return rate;

@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import { Failure } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type Consignment, createOutbox } from './outbox.ts';
-import { costOf, createPace } from './pace.ts';
+import { costOf, createPace, SHARE } from './pace.ts';
 import { pack } from './pack.ts';
 import { packing } from './packing.ts';
 import type { DropReason, Sink } from './sink.ts';
@@ -29,7 +29,8 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
   const to = `${options.host}:${options.port}`;
   const counts = { sentMetrics: 0, sentDatagrams: 0, sentBytes: 0, paceOverruns: 0 };
   const droppedMetrics = new Map<DropReason, number>();
-  const told = new Set<DropReason>();
+  /** Reasons (with their job, where it is one job's) that were said and still hold. */
+  const told = new Set<string>();
   const late = new Set<string>();
   let downSinceMs = 0;
   let droppedWhileDown = 0;
@@ -39,17 +40,18 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
   let closed: Promise<void> | undefined;
   let onIdle = (): void => {};
 
-  const drop = (reason: DropReason, metrics: number, message: string): void => {
+  const drop = (reason: DropReason, metrics: number, message: string, key: string = reason): void => {
     droppedMetrics.set(reason, (droppedMetrics.get(reason) ?? 0) + metrics);
     droppedWhileDown += metrics;
-    if (message === '' || told.has(reason)) return;
-    told.add(reason);
+    if (message === '' || told.has(key)) return;
+    told.add(key);
     log('sink:dropped', { sink, reason, metrics, message });
   };
 
-  const peer = udpPeer(options.host, options.port, clock, () =>
-    outbox.refused(new Failure('E_CONNECT', `nobody listens on ${to}; what is sent there is lost until a server does`)),
-  );
+  const peer = udpPeer(options.host, options.port, clock, ({ reason, code }) => {
+    const why = reason === 'refused' ? `nobody listens on ${to}` : `${to} cannot be reached (${code})`;
+    outbox.refused(reason, new Failure('E_CONNECT', `${why}; what is sent there is lost until that changes`));
+  });
   const pace = createPace(options.burst, options.maxBytes);
   const outbox = createOutbox(() => peer, pace, clock, {
     sent(metrics, bytes) {
@@ -71,11 +73,14 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
     },
     up() {
       isDown = false;
+      told.delete('send');
       const downSeconds = Math.round((clock.monotonicMs() - downSinceMs) / 1000);
       log('sink:up', { sink, to, downSeconds, droppedMetrics: droppedWhileDown });
     },
     finished(consignment) {
       const { job, datagrams, metrics, dropped } = consignment;
+      if (dropped === undefined && clock.monotonicMs() > consignment.lateAtMs) overrun(consignment);
+      else if (dropped === undefined && late.delete(job) && late.size === 0) log('sink:in_pace', { sink });
       if (dropped === undefined && !delivering) {
         delivering = true;
         // Only when nobody has refused them: a refusal takes its way back.
@@ -83,9 +88,6 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
           if (isDown) delivering = false;
           else log('sink:delivering', { sink, to, metrics, datagrams });
         });
-      }
-      if (dropped === undefined && !isLate(consignment, clock) && late.delete(job) && late.size === 0) {
-        log('sink:in_pace', { sink });
       }
       if (outbox.waiting.size === 0) onIdle();
     },
@@ -98,6 +100,19 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
     late.add(job);
     const seconds = Math.round((clock.monotonicMs() - enqueuedAtMs) / 100) / 10;
     log('sink:overrun', { sink, job, datagrams, seconds, intervalSeconds: intervalMs / 1000 });
+  };
+
+  /**
+   * The next batch of a job came while the one before it is still on its way: that goes as fast as is safe from now
+   * on. When two wait already, the pace is not enough, and the older one is given up: what waits is bounded.
+   */
+  const hurryOrDrop = (job: string): void => {
+    const earlier = [...outbox.waiting].filter((one) => one.job === job && one.dropped === undefined);
+    for (const one of earlier) one.dueAtMs = clock.monotonicMs();
+    const [oldest] = earlier;
+    if (oldest === undefined || earlier.length < 2) return;
+    oldest.dropped = 'overrun';
+    overrun(oldest);
   };
 
   const client = new StatsD({
@@ -117,10 +132,8 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
   const close = async (withinMs: number): Promise<void> => {
     closing = true;
     // What waits is spread over the time that is left, and no longer over its interval.
-    for (const consignment of outbox.waiting) {
-      consignment.enqueuedAtMs = clock.monotonicMs();
-      consignment.intervalMs = Math.min(consignment.intervalMs, withinMs);
-    }
+    const dueAtMs = clock.monotonicMs() + SHARE * withinMs;
+    for (const consignment of outbox.waiting) consignment.dueAtMs = Math.min(consignment.dueAtMs, dueAtMs);
     if (outbox.waiting.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = clock.after(withinMs, resolve);
@@ -140,25 +153,26 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
     write({ job, intervalMs, points }) {
       const { datagrams, oversize } = pack(points, packing(options));
       const [longest] = oversize;
-      if (longest !== undefined) {
-        drop('oversize', oversize.length, `the line of ${longest.path} is longer than maxBytes (${options.maxBytes})`);
+      const key = `oversize ${job}`;
+      if (longest === undefined) {
+        told.delete(key);
+      } else {
+        const why = `the line of ${longest.path} is longer than maxBytes (${options.maxBytes})`;
+        drop('oversize', oversize.length, why, key);
       }
       const metrics = datagrams.reduce((sum, datagram) => sum + datagram.metrics, 0);
       if (closing) {
         drop('stopped', metrics, '');
         return;
       }
-      for (const earlier of outbox.waiting) {
-        if (earlier.job !== job || earlier.dropped !== undefined) continue;
-        earlier.dropped = 'overrun';
-        overrun(earlier);
-      }
+      hurryOrDrop(job);
       if (datagrams.length === 0) return;
       const sizes = datagrams.map((datagram) => ({ bytes: datagram.payload.length, metrics: datagram.metrics }));
       const cost = sizes.reduce((sum, { bytes }) => sum + costOf(bytes), 0);
       const enqueuedAtMs = clock.monotonicMs();
       const shape = { job, metrics, datagrams: sizes.length, datagramsLeft: sizes.length };
-      outbox.expect({ ...shape, enqueuedAtMs, intervalMs, cost }, sizes);
+      const times = { dueAtMs: enqueuedAtMs + SHARE * intervalMs, lateAtMs: enqueuedAtMs + intervalMs };
+      outbox.expect({ ...shape, ...times, enqueuedAtMs, intervalMs, cost }, sizes);
       for (const { payload } of datagrams) client.send(payload);
     },
     counts: () => ({ ...counts, droppedMetrics }),
@@ -167,8 +181,4 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
       return closed;
     },
   };
-}
-
-function isLate({ enqueuedAtMs, intervalMs }: Consignment, clock: Clock): boolean {
-  return clock.monotonicMs() - enqueuedAtMs > intervalMs;
 }

@@ -22,19 +22,23 @@ interface Address {
 /** A host name is looked up again after this time, and after every failure. */
 const LOOKUP_AGAIN_MS = 60_000;
 
+/** What the network says of a datagram that was sent: nobody listens there, or there is no way there. */
+export type Refusal = { readonly reason: 'refused' | 'unreachable'; readonly code: string };
+
 /**
- * `onRefused` is called when the peer's machine says that nobody listens. Only a connected socket is told so, and the
- * datagram that it is about was lost (udp(7)).
+ * `onRefused` is called when the network says that a datagram was lost. Only a connected socket is told so (udp(7)).
+ * A host with several addresses is then tried at another one.
  */
 export function udpPeer(
   host: string,
   port: number,
   clock: Clock,
-  onRefused: () => void,
+  onRefused: (refusal: Refusal) => void,
   resolve: (host: string) => Promise<readonly Address[]> = (name) => lookup(name, { all: true }),
 ): UdpPeer {
   let socket: Socket | undefined;
   let address = '';
+  let avoided = '';
   let lookedUpAtMs = Number.NEGATIVE_INFINITY;
   let opening: Promise<void> | undefined;
 
@@ -44,6 +48,13 @@ export function udpPeer(
     socket?.on('error', () => {});
     socket?.close();
     socket = undefined;
+  };
+
+  const refuse = (code: string): void => {
+    // The name may have moved, and another of its addresses may be the one where somebody listens.
+    avoided = address;
+    lookedUpAtMs = Number.NEGATIVE_INFINITY;
+    onRefused({ reason: code === 'ECONNREFUSED' ? 'refused' : 'unreachable', code });
   };
 
   const connectTo = async (next: string, family: number): Promise<void> => {
@@ -58,9 +69,7 @@ export function udpPeer(
       throw error;
     }
     fresh.removeAllListeners('error');
-    fresh.on('error', (error) => {
-      if (systemCode(error) === 'ECONNREFUSED') onRefused();
-    });
+    fresh.on('error', (error) => refuse(systemCode(error) ?? error.message));
     // The daemon lives by its timers: a socket alone is no reason to.
     fresh.unref();
     drop();
@@ -73,10 +82,13 @@ export function udpPeer(
       const literal = isIP(host);
       const found = literal === 0 ? await resolve(host) : [{ address: host, family: literal }];
       lookedUpAtMs = clock.monotonicMs();
-      const same = found.some((entry) => entry.address === address);
-      const [first] = found;
+      const others = found.filter((entry) => entry.address !== avoided);
+      const usable = others.length > 0 ? others : found;
+      avoided = '';
+      const [first] = usable;
       if (first === undefined) throw new Error('no address');
-      if (socket === undefined || !same) await connectTo(first.address, first.family);
+      const stays = socket !== undefined && usable.some((entry) => entry.address === address);
+      if (!stays) await connectTo(first.address, first.family);
     } catch (error) {
       drop();
       lookedUpAtMs = Number.NEGATIVE_INFINITY;
@@ -101,7 +113,7 @@ export function udpPeer(
       }
       socket.send(payload, (error) => {
         if (error !== null && systemCode(error) === 'ECONNREFUSED') {
-          onRefused();
+          refuse('ECONNREFUSED');
           done(null);
         } else {
           // An address that went away (ENETUNREACH, EADDRNOTAVAIL): a fresh socket for the next batch.

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Code, Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
-import { deliveryOf, freshMemory, planOf, sentSamples } from './job.ts';
+import { deliveryOf, freshMemory, planOf } from './job.ts';
 import { basePath } from './naming.ts';
 import { run } from './run.ts';
 import { checkStatsd, type Verdict } from './sinks/canary.ts';
@@ -40,14 +40,13 @@ export async function* checkAll(
     const target = openTarget(job.target, config);
     const around = { prefix: config.prefix, target, claims };
     const batch = await run(planOf(job, target), clock);
-    const { problems } = deliveryOf(batch, job, around, freshMemory(job, around));
+    const { problems, samples } = deliveryOf(batch, job, around, freshMemory(job, around));
     await target.close();
     const subject = `job ${job.id}`;
     if (batch.failure !== undefined) {
       yield { level: 'fail', subject, text: told(batch.failure) };
       continue;
     }
-    const samples = sentSamples(batch);
     yield {
       level: samples === 0 ? 'warn' : 'ok',
       subject,

@@ -3,7 +3,7 @@ import type { Config, JobConfig } from './config.ts';
 import { Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import { type Job, type JobSurroundings, type Memory, startJob } from './job.ts';
-import type { Point } from './totals.ts';
+import type { Point } from './point.ts';
 
 /** What a reload did. */
 export interface Tally {

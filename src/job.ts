@@ -5,12 +5,13 @@ import { asFailure, type Code, type Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import type { Log } from './log.ts';
 import { basePath, createNaming } from './naming.ts';
+import type { Point } from './point.ts';
 import { type Batch, type RunPlan, run } from './run.ts';
 import { startTicking, type Ticking } from './schedule.ts';
 import { type JobCounts, runSamples } from './self.ts';
 import type { Delivery } from './sinks/sink.ts';
-import { createTotals, type Point, type Totals } from './totals.ts';
-import { type Claims, vet } from './vet.ts';
+import { createTotals, type Totals } from './totals.ts';
+import { type Claims, vet, vetRatios } from './vet.ts';
 
 export interface JobSurroundings {
   readonly prefix: string;
@@ -48,47 +49,52 @@ export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'pr
   };
 }
 
+export interface Delivered {
+  readonly delivery: Delivery;
+  readonly problems: readonly Failure[];
+  readonly failure: Failure | undefined;
+  /** How many samples are sent: those that only feed ratios, or were refused, are not. */
+  readonly samples: number;
+}
+
 /** One batch → what sinks get (the job's points, and what the daemon says of the run), and what went wrong in it. */
 export function deliveryOf(
   batch: Batch,
   config: JobConfig,
   around: Pick<JobSurroundings, 'prefix' | 'target' | 'claims'>,
   memory: Memory,
-): { readonly delivery: Delivery; readonly problems: readonly Failure[]; readonly failure: Failure | undefined } {
+): Delivered {
   const { name, collector } = config;
   const base = (last: string) => basePath(around.prefix, around.target.name, last);
   const { samples, problems: told = [], ratios: wanted } = batch.reading;
-  const points: Point[] = [];
-  let problems: readonly Failure[] = [];
+  let points: readonly Point[] = [];
+  let problems: readonly Failure[] = batch.failure === undefined ? [] : [batch.failure];
+  let sent = 0;
   if (batch.failure === undefined) {
-    const vetted = vet(samples, createNaming(base(collector.name)), around.claims, config.id);
-    problems = [...told.map(asFailure), ...vetted.problems];
+    const { claims } = around;
+    const vetted = vet(samples, createNaming(base(collector.name)), claims, config.id);
+    const known = [...told.map(asFailure), ...vetted.problems];
     const ratios = Object.values(collector.metrics).filter(
       (metric) => metric.kind === 'ratio' && (wanted === undefined || wanted.includes(metric.name)),
     );
-    points.push(...memory.totals.apply({ named: vetted.named, problems, ratios, readAtMs: batch.readAtMs }));
-  } else {
-    problems = [batch.failure];
+    const applied = memory.totals.apply({ named: vetted.named, problems: known, ratios, readAtMs: batch.readAtMs });
+    const own = vetRatios(applied, claims, config.id);
+    points = own.points;
+    problems = [...known, ...own.problems];
+    for (const { sample } of vetted.named) if (sample.quiet !== true) sent += 1;
   }
   const { counts } = memory;
   for (const { code } of problems) counts.problems.set(code, (counts.problems.get(code) ?? 0) + 1);
   const naming = createNaming(base('edgestatd'));
-  const seen = { up: batch.failure === undefined, durationMs: batch.durationMs, samples: sentSamples(batch) };
+  const seen = { up: batch.failure === undefined, durationMs: batch.durationMs, samples: sent };
   const self = runSamples(name, seen, counts).map((one) => ({
     path: naming.path(one.metric, one.labels),
     sample: one,
   }));
-  points.push(...memory.selfTotals.apply({ named: self, problems: [], ratios: [], readAtMs: batch.readAtMs }));
-  return {
-    delivery: { job: config.id, atMs: batch.atMs, intervalMs: config.intervalMs, points },
-    problems,
-    failure: batch.failure,
-  };
-}
-
-/** How many samples a batch sends: those that only feed ratios are not counted. */
-export function sentSamples({ reading }: Batch): number {
-  return reading.samples.filter((one) => one.quiet !== true).length;
+  const selfPoints = memory.selfTotals.apply({ named: self, problems: [], ratios: [], readAtMs: batch.readAtMs });
+  const { id, intervalMs } = config;
+  const delivery = { job: id, atMs: batch.atMs, intervalMs, points: [...points, ...selfPoints] };
+  return { delivery, problems, failure: batch.failure, samples: sent };
 }
 
 /** What a plugin hands over may break what looks at it: that is its own failed run, and nobody else's. */
@@ -119,9 +125,9 @@ export function startJob(
   const once = async (): Promise<void> => {
     controller = new AbortController();
     const batch = await run(planOf(config, target), clock, controller.signal);
-    if (batch.failure?.code === 'E_ABORTED') return;
     const { delivery, problems, failure } = containedDelivery(batch, config, around, memory);
-    say.run(failure, failure === undefined ? problems : []);
+    // A run that the daemon itself ended is not the job's fault: counted and sent, but nothing to say.
+    if (!controller.signal.aborted) say.run(failure, failure === undefined ? problems : []);
     around.deliver(delivery);
   };
 

@@ -5,12 +5,12 @@ import type { Config, JobConfig } from './config.ts';
 import type { Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from './job.ts';
+import type { Point } from './point.ts';
 import { run } from './run.ts';
 import { type Packing, pack } from './sinks/pack.ts';
 import { packingOf } from './sinks/packing.ts';
 import { jsonLines, seriesLines } from './sinks/series.ts';
 import type { Delivery } from './sinks/sink.ts';
-import type { Point } from './totals.ts';
 import { createClaims } from './vet.ts';
 
 export type Format = 'series' | 'json' | 'statsd';
@@ -43,12 +43,18 @@ export async function once(
         const batch = await run(planOf(job, target), clock);
         return { batch, ...deliveryOf(batch, job, around, memory) };
       };
+      const told = new Set<string>();
+      const tell = (problems: readonly Failure[]): void => {
+        for (const { code, message } of problems) told.add(`${job.id}: ${code}: ${message}`);
+      };
       let { batch, delivery, problems } = await read();
+      tell(problems);
       if (intervalMs !== undefined && batch.failure === undefined) {
         await sleep(intervalMs);
         ({ batch, delivery, problems } = await read());
+        tell(problems);
       }
-      for (const { code, message } of problems) stderr.push(`${job.id}: ${code}: ${message}`);
+      stderr.push(...told);
       await target.close();
       return { delivery: intervalMs === undefined ? withTotals(delivery) : delivery, failure: batch.failure };
     }),

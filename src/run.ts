@@ -2,7 +2,7 @@
 import type { Clock } from './clock.ts';
 import { type Collector, metricFault, type Reading } from './collector.ts';
 import { asFailure, Failure } from './errors.ts';
-import { type Target, within } from './hosts/target.ts';
+import type { Target } from './hosts/target.ts';
 import type { Metric } from './metric.ts';
 
 /** A reading with its identity and time. */
@@ -44,20 +44,50 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
   stop?.addEventListener('abort', onStop, { once: true });
 
   const host = target.open(controller.signal);
-  let outcome: { reading: Reading; failure?: Failure };
-  try {
-    const work = Promise.resolve().then(() => plan.collector.collect({ host, options: plan.options, atMs }));
-    outcome = { reading: checkedReading(await within(controller.signal, work)) };
-  } catch (thrown) {
-    outcome = { reading: nothing, failure: asFailure(thrown) };
-  }
+  const work = Promise.resolve().then(() => plan.collector.collect({ host, options: plan.options, atMs }));
+  let outcome: Outcome | 'late' = await Promise.race([outcomeOf(work), aborted(controller.signal)]);
   const durationMs = clock.monotonicMs() - readAtMs;
   cancelDeadline();
   stop?.removeEventListener('abort', onStop);
   // A run that ended well may have left sockets open by oversight: they die with it too.
   controller.abort(new Failure('E_ABORTED', 'the run is over'));
   await settle(host.settled(), clock);
+  if (outcome === 'late') {
+    const reason = controller.signal.reason as Failure;
+    // What the deadline broke says which program or file it was; a collector that just hangs says nothing.
+    const detail = await Promise.race([
+      outcomeOf(work),
+      new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
+    ]);
+    outcome = { reading: nothing, failure: detail?.failure?.code === reason.code ? detail.failure : reason };
+  }
   return { job, target: target.name, atMs, readAtMs, durationMs, ...outcome };
+}
+
+interface Outcome {
+  readonly reading: Reading;
+  readonly failure?: Failure;
+}
+
+async function outcomeOf(work: Promise<Reading>): Promise<Outcome> {
+  try {
+    return { reading: checkedReading(await work) };
+  } catch (thrown) {
+    const failure = asFailure(thrown);
+    // Only the daemon ends a run: a collector that says so is wrong about it.
+    if (failure.code !== 'E_ABORTED') return { reading: nothing, failure };
+    return {
+      reading: nothing,
+      failure: new Failure('E_BUG', `E_ABORTED from a collector: ${failure.message}`, { cause: thrown }),
+    };
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<'late'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('late');
+    signal.addEventListener('abort', () => resolve('late'), { once: true });
+  });
 }
 
 async function settle(settled: Promise<void>, clock: Clock): Promise<void> {

@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Code } from './errors.ts';
 import { counter, duration, gauge, type Metric, type Sample, sample } from './metric.ts';
-import type { Sink } from './sinks/sink.ts';
+import type { Sink, SinkCounts } from './sinks/sink.ts';
 
 const job = ['job'] as const;
 const sink = ['sink'] as const;
@@ -116,7 +116,7 @@ export function runSamples(
 export function sinkSamples(sinks: Iterable<Sink>): Sample[] {
   return [...sinks].flatMap((one) => {
     const labels = { sink: one.name };
-    const counts = one.counts();
+    const counts = neverLess(one);
     return [
       sample(perSink.metrics, counts.sentMetrics, labels),
       sample(perSink.datagrams, counts.sentDatagrams, labels),
@@ -127,6 +127,30 @@ export function sinkSamples(sinks: Iterable<Sink>): Sample[] {
       ),
     ];
   });
+}
+
+interface Reported {
+  sentMetrics: number;
+  sentDatagrams: number;
+  sentBytes: number;
+}
+
+const reported = new WeakMap<Sink, Reported>();
+
+/**
+ * A sink takes back what it counted as sent when the network says that it was lost. A total that is told must not go
+ * down, so what was told too much is made up by what is sent next.
+ */
+function neverLess(sink: Sink): SinkCounts {
+  const counts = sink.counts();
+  const before = reported.get(sink) ?? { sentMetrics: 0, sentDatagrams: 0, sentBytes: 0 };
+  const now = {
+    sentMetrics: Math.max(before.sentMetrics, counts.sentMetrics),
+    sentDatagrams: Math.max(before.sentDatagrams, counts.sentDatagrams),
+    sentBytes: Math.max(before.sentBytes, counts.sentBytes),
+  };
+  reported.set(sink, now);
+  return { ...counts, ...now };
 }
 
 export interface ProcessProbe {

@@ -13,22 +13,9 @@ import type { Failure } from './errors.ts';
 import { advance, type Entity, type Series, settleFallen } from './increments.ts';
 import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
+import type { Point } from './point.ts';
 import { ratioOf } from './ratios.ts';
 import type { Named } from './vet.ts';
-
-/** A sample with its series, as sinks get it. */
-export interface Point {
-  /** The dotted path. */
-  readonly path: string;
-  /** `<prefix>.<target>.<collector>`: what stands before the metric when labels are tags. */
-  readonly base: string;
-  readonly metric: Metric;
-  readonly labels: Labels;
-  /** The value now; of a counter the increment since the run before, undefined while that is unknown. */
-  readonly value: number | undefined;
-  /** Counters: the total as read. */
-  readonly total?: number | bigint;
-}
 
 /** One applied reading of the job. */
 export interface Applied {

@@ -2,6 +2,7 @@
 import { Failure } from './errors.ts';
 import type { Sample } from './metric.ts';
 import type { Naming } from './naming.ts';
+import type { Point } from './point.ts';
 
 /** A sample with its series. */
 export interface Named {
@@ -76,10 +77,10 @@ export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, 
       refused.set(path, wrong);
       continue;
     }
-    const other = claims.take(path, job, run, index);
+    // What only feeds ratios is sent by nobody, so it takes no series from another job.
+    const other = sample.quiet === true ? undefined : claims.take(path, job, run, index);
     if (other === undefined) named.push({ path, sample });
-    else if (other.job !== job)
-      claimed.set(path, `job ${other.job} already sends it; give one of the jobs other options`);
+    else if (other.job !== job) claimed.set(path, foreign(other.job));
     else if (!claimed.has(path)) {
       const pair = `${describe(samples[other.index])} and ${describe(sample)}`;
       claimed.set(path, `${pair} both make this series; neither is sent`);
@@ -95,6 +96,28 @@ export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, 
     return false;
   });
   return { named: sound, problems };
+}
+
+/** Ratios get their series when they are computed: drops those that another job sends already. */
+export function vetRatios(
+  points: readonly Point[],
+  claims: Claims,
+  job: string,
+): { points: readonly Point[]; problems: Failure[] } {
+  const run = claims.nextRun();
+  const claimed = new Map<string, string>();
+  for (const { path, metric } of points) {
+    const other = metric.kind === 'ratio' ? claims.take(path, job, run, 0) : undefined;
+    if (other !== undefined) claimed.set(path, foreign(other.job));
+  }
+  return {
+    points: claimed.size === 0 ? points : points.filter(({ path }) => !claimed.has(path)),
+    problems: tell(claimed),
+  };
+}
+
+function foreign(job: string): string {
+  return `job ${job} already sends it; give one of the jobs other options`;
 }
 
 function tell(faults: ReadonlyMap<string, string>): Failure[] {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Failure } from '../src/errors.ts';
 import { counter, duration, gauge, type Metric, ratio, type Sample, sample } from '../src/metric.ts';
 import { createNaming } from '../src/naming.ts';
-import { createTotals, type Point } from '../src/totals.ts';
+import type { Point } from '../src/point.ts';
+import { createTotals } from '../src/totals.ts';
 
 const about = { unit: 'x', labels: ['device'], help: 'h', source: 's' } as const;
 const bytes = counter('sent_bytes', about);

@@ -1,7 +1,7 @@
 /** Points → StatsD lines: `name:value|type`. Pure. The grammar: docs/metric_types.md of StatsD. */
 import type { TagStyle } from '../naming.ts';
 import { tagged, timerName } from '../naming.ts';
-import type { Point } from '../totals.ts';
+import type { Point } from '../point.ts';
 
 /**
  * The line of one point, or undefined where there is nothing to send (a counter without increment).

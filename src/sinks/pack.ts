@@ -1,6 +1,6 @@
 /** StatsD lines → datagrams, filled as far as they go and never over the limit. Pure. */
 import type { TagStyle } from '../naming.ts';
-import type { Point } from '../totals.ts';
+import type { Point } from '../point.ts';
 import { statsdLine } from './lines.ts';
 
 export interface Packing {

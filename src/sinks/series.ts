@@ -1,5 +1,5 @@
 /** Points → text for people and scripts: sorted series lines, or JSON objects. Pure. */
-import type { Point } from '../totals.ts';
+import type { Point } from '../point.ts';
 import { decimal } from './lines.ts';
 
 /** `series value kind unit`, sorted by series; points without a value are left out. */

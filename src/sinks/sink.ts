@@ -1,5 +1,5 @@
 /** Where batches go. */
-import type { Point } from '../totals.ts';
+import type { Point } from '../point.ts';
 
 /** One run's points on their way out: the job's own and what the daemon says of that run. */
 export interface Delivery {

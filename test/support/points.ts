@@ -1,6 +1,6 @@
 /** Points for tests of sinks. */
 import { counter, duration, gauge, type Metric } from '../../src/metric.ts';
-import type { Point } from '../../src/totals.ts';
+import type { Point } from '../../src/point.ts';
 
 const about = { unit: 'things', help: 'For tests.', source: 'test' };
 

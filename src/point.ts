@@ -1,0 +1,15 @@
+import type { Labels, Metric } from './metric.ts';
+
+/** A sample with its series, as sinks get it. */
+export interface Point {
+  /** The dotted path. */
+  readonly path: string;
+  /** `<prefix>.<target>.<collector>`: what stands before the metric when labels are tags. */
+  readonly base: string;
+  readonly metric: Metric;
+  readonly labels: Labels;
+  /** The value now; of a counter the increment since the run before, undefined while that is unknown. */
+  readonly value: number | undefined;
+  /** Counters: the total as read. */
+  readonly total?: number | bigint;
+}

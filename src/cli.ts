@@ -17,17 +17,54 @@ interface Common {
   readonly config?: string;
 }
 
-export async function main(argv: readonly string[]): Promise<void> {
+/** Runs a command, and ends the process: what a collector left behind (a timer, a hung read) must not hold it. */
+export async function main(argv: readonly string[]): Promise<never> {
+  // What ends by an empty event loop has not ended well.
+  process.exitCode = 1;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // A reader that has enough (head), or a terminal that was closed, is no failure; a full disk is.
+      broken ||= error.code !== 'EPIPE' && error.code !== 'EIO';
+    });
+  }
+  let code: number;
   try {
-    process.exitCode = await dispatch(argv);
+    code = await dispatch(argv);
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      code = error.exitCode === 0 ? 0 : 2;
     } else if (error instanceof Failure && error.code === 'E_CONFIG') {
       process.stderr.write(`${error.message}\n`);
-      process.exitCode = 2;
-    } else throw error;
+      code = 2;
+    } else {
+      process.stderr.write(
+        `edgestatd: ${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+      );
+      code = 1;
+    }
   }
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  process.exit(code === 0 && broken ? 1 : code);
+}
+
+let broken = false;
+const WRITTEN_MS = 5000;
+
+/** Resolves when a stream has given away what it holds, or will not. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, WRITTEN_MS);
+    stream.write('', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** A command that is interrupted ends the programs that it runs: `hosts/program.ts` does so at the exit. */
+function endOnSignals(): void {
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {
@@ -55,6 +92,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .option('--interval <duration>', 'run twice this far apart, and print increments and ratios', parseInterval)
     .addOption(new Option('--format <format>', 'how to print').choices(['series', 'json', 'statsd']).default('series'))
     .action(async (options: Common & { job?: string; interval?: number; format: Format }) => {
+      endOnSignals();
       const config = await load(options);
       const jobs = config.jobs.filter((job) => options.job === undefined || job.name === options.job);
       if (jobs.length === 0) {
@@ -74,6 +112,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   command('check', 'validate the configuration, then try every job and sink')
     .option('--offline', 'only validate')
     .action(async (options: Common & { offline?: boolean }) => {
+      endOnSignals();
       code = await check(await load(options), options.offline === true);
     });
   command('metrics', 'list every metric')

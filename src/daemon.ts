@@ -27,9 +27,10 @@ export function localName(config: Pick<Config, 'targets'>): string {
   return config.targets.get('local')?.name ?? hostname().split('.')[0] ?? 'localhost';
 }
 
-export function openTarget(key: string, config: Config): Target {
+/** `withheld`: the variables that programs must not see; asked at each run, as a reload may add some. */
+export function openTarget(key: string, config: Config, withheld = () => config.variables): Target {
   const name = key === 'local' ? localName(config) : (config.targets.get(key)?.name ?? key);
-  return localTarget(name, { withheld: config.variables });
+  return localTarget(name, { withheld });
 }
 
 export interface Daemon {
@@ -73,6 +74,12 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   const openSink = (sink: SinkConfig): Sink =>
     sink.type === 'statsd' ? statsdSink(sink, clock, log) : stdoutSink(sink, stdout, () => packingOf(config.sinks));
 
+  const closeSink = async (sink: Sink, withinMs: number): Promise<void> => {
+    await sink.close(withinMs);
+    const { sentMetrics, droppedMetrics } = sink.counts();
+    log('sink:closed', { sink: sink.name, sentMetrics, droppedMetrics: Object.fromEntries(droppedMetrics) });
+  };
+
   /** Takes a configuration into use; what it no longer wants is closed at the end. */
   const adopt = async (next: Config) => {
     logger.hide([...config.secrets, ...next.secrets]);
@@ -83,35 +90,36 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       (sink) => sink.name,
       (sink) => openSink(sink),
     );
-    const wantedTargets = [...next.targets].map(([key, target]) => ({ key, target, variables: next.variables }));
+    const wantedTargets = [...next.targets].map(([key, target]) => ({ key, target }));
     const newTargets = keep(
       targets,
       wantedTargets,
       ({ key }) => key,
-      ({ key }) => openTarget(key, next),
+      ({ key }) => openTarget(key, next, () => config.variables),
     );
     config = next;
     sinks = newSinks.kept;
     targets = newTargets.kept;
     const tally = await jobs.arrange(next, new Map([...targets].map(([key, { value }]) => [key, value])));
-    const closing = newSinks.dropped.map((sink) => sink.close(next.gracePeriodMs));
+    const closing = newSinks.dropped.map((sink) => closeSink(sink, next.gracePeriodMs));
     await Promise.all([...closing, ...newTargets.dropped.map((target) => target.close())]);
     return tally;
   };
 
   await adopt(initial);
   let own = ownTotals(initial);
+  const report = async (): Promise<void> => {
+    const { naming } = ownTotals(config);
+    if (naming.base !== own.naming.base) own = ownTotals(config);
+    const samples = [...probe.samples(), ...sinkSamples([...sinks.values()].map(({ value }) => value))];
+    const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
+    const points = own.totals.apply({ named, problems: [], ratios: [], readAtMs: clock.monotonicMs() });
+    deliver({ job: 'edgestatd', atMs: clock.wallMs(), intervalMs: SELF_EVERY_MS, points });
+  };
   const selfTicking = startTicking({
     ...{ when: { everyMs: SELF_EVERY_MS }, splayKey: `${hostname()} edgestatd`, splayMs: SELF_EVERY_MS, clock },
     onSkipped() {},
-    async run() {
-      const { naming } = ownTotals(config);
-      if (naming.base !== own.naming.base) own = ownTotals(config);
-      const samples = [...probe.samples(), ...sinkSamples([...sinks.values()].map(({ value }) => value))];
-      const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
-      const points = own.totals.apply({ named, problems: [], ratios: [], readAtMs: clock.monotonicMs() });
-      deliver({ job: 'edgestatd', atMs: clock.wallMs(), intervalMs: SELF_EVERY_MS, points });
-    },
+    run: report,
   });
   log('daemon:started', { version, config: config.file, jobs: jobs.size, sinks: sinks.size, node: process.version });
 
@@ -143,9 +151,12 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       const beganAtMs = clock.monotonicMs();
       selfTicking.stop();
       const graceMs = config.gracePeriodMs;
+      // A reload under way would start what is being stopped.
+      await Promise.race([turn, new Promise<void>((resolve) => void clock.after(graceMs / 4, resolve))]);
       await jobs.stop(graceMs / 2);
+      await report();
       const leftMs = Math.max(500, graceMs - (clock.monotonicMs() - beganAtMs));
-      await Promise.all([...sinks.values()].map(({ value }) => value.close(leftMs)));
+      await Promise.all([...sinks.values()].map(({ value }) => closeSink(value, leftMs)));
       await Promise.all([...targets.values()].map(({ value }) => value.close()));
       probe.stop();
       log('daemon:stopped', { seconds: Math.round((clock.monotonicMs() - startedAtMs) / 1000) });

@@ -1,6 +1,7 @@
 /** Typed events → pino (the only importer of pino). Everything that the daemon says passes here. */
 import pino from 'pino';
 import type { Code } from './errors.ts';
+import { MAX_WAITING_BYTES, unblocked } from './terminal.ts';
 import { printable, quoted } from './text.ts';
 
 /** All that is ever logged: an event's name is a stable text to search for. */
@@ -28,6 +29,8 @@ export interface EventMap {
   /** A metric of a new kind cannot be sent; said once for each reason. */
   'sink:dropped': { sink: string; reason: string; metrics: number; message: string };
   /** Batches are larger than the pace can send within their interval. */
+  /** A sink was closed, at the end or by a reload: all that it did. */
+  'sink:closed': { sink: string; sentMetrics: number; droppedMetrics: Readonly<Record<string, number>> };
   'sink:overrun': { sink: string; job: string; datagrams: number; seconds: number; intervalSeconds: number };
   'sink:in_pace': { sink: string };
   'notify:failed': { message: string };
@@ -52,6 +55,7 @@ const LEVELS: { readonly [Name in keyof EventMap]: 'debug' | 'info' | 'warn' | '
   'sink:down': 'error',
   'sink:up': 'info',
   'sink:dropped': 'warn',
+  'sink:closed': 'info',
   'sink:overrun': 'warn',
   'sink:in_pace': 'info',
   'notify:failed': 'warn',
@@ -111,14 +115,20 @@ export function createLogger(options: LogOptions): Logger {
   destination.on('drain', () => {
     writing = false;
   });
+  // A terminal is written to by the stream that can be made not to wait for it.
+  const terminal = options.descriptor === 1 ? process.stdout : process.stderr;
+  const show = (line: string): void => {
+    writing = false;
+    if (unblocked(terminal).writableLength < MAX_WAITING_BYTES) terminal.write(line);
+  };
   const stream = {
     [Symbol.for('pino.metadata')]: true,
     lastLevel: 30,
     write(text: string) {
       writing = !broken;
       const line = guarded(text);
-      if (options.form === 'journald') destination.write(`${SYSLOG[this.lastLevel] ?? ''}${line}`);
-      else destination.write(options.form === 'pretty' ? pretty(line, options.colour) : line);
+      if (options.form === 'pretty') show(pretty(line, options.colour));
+      else destination.write(options.form === 'journald' ? `${SYSLOG[this.lastLevel] ?? ''}${line}` : line);
     },
   };
   const logger = pino(

@@ -1,6 +1,7 @@
 /** The daemon as a process: log, signals, systemd, and the end of it. */
 import { fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -15,37 +16,44 @@ export async function runDaemon(config: Config): Promise<number> {
   const logger = loggerFor(config);
   const notifier = systemdNotifier(process.env, (failure) => logger.log('notify:failed', { message: failure.message }));
   const ended = Promise.withResolvers<number>();
-  const daemon = await startDaemon(config, { clock: systemClock, logger, stdout: process.stdout });
-
+  const hadTerminal = [1, 2].some((descriptor) => isatty(descriptor));
   let stopping = false;
+
+  // Signals and faults may come while it starts: they wait for it.
+  const starting = Promise.withResolvers<Daemon>();
   const stop = (reason: string): void => {
     // The second signal is from somebody who does not want to wait.
     if (stopping) process.exit(1);
     stopping = true;
     void notifier.stopping();
-    daemon.stop(reason).then(() => ended.resolve(0), ended.reject);
+    starting.promise.then((daemon) => daemon.stop(reason)).then(() => ended.resolve(0), ended.reject);
   };
   const crash = (error: unknown): void => {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     logger.log('daemon:crashed', { message, ...(stack === undefined ? {} : { stack }) });
     if (stopping) process.exit(1);
     stopping = true;
-    daemon.stop('crash').finally(() => ended.resolve(1));
+    starting.promise.then((daemon) => daemon.stop('crash')).finally(() => ended.resolve(1));
   };
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  process.on('SIGHUP', () => void reload(daemon, notifier));
+  process.on('SIGHUP', () => {
+    // The same signal says that a terminal was closed, and then nobody is left to run for.
+    if (hadTerminal && ![1, 2].some((descriptor) => isatty(descriptor))) stop('its terminal was closed');
+    else starting.promise.then((daemon) => reload(daemon, notifier)).catch(crash);
+  });
 
+  const daemon = await startDaemon(config, { clock: systemClock, logger, stdout: process.stdout });
+  starting.resolve(daemon);
   await notifier.ready(daemon.status());
   const beats = startBeats(daemon, notifier);
   const code = await ended.promise;
   for (const beat of beats) clearInterval(beat);
   // A reader that stands still must not hold the end.
   await Promise.race([logger.flush(), sleep(FLUSH_MS)]);
-  // What is left (a hung file read in the thread pool) must not hold the process.
-  process.exit(code);
+  return code;
 }
 
 async function reload(daemon: Daemon, notifier: Notifier): Promise<void> {

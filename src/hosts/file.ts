@@ -11,6 +11,8 @@ const CHUNK_BYTES = 64 * 1024;
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 /** Reads that outlived their deadline: a file on a dead network mount holds one thread of the pool, never two. */
 const stuck = new Set<string>();
+/** Of the pool's four threads, which name look-ups and logs need too. */
+const MAX_STUCK = 2;
 
 /** `answer`: the text as UTF-8, or a Failure. `ended`: the file is closed again. */
 export function readWhole(
@@ -19,7 +21,8 @@ export function readWhole(
   maxBytes: number,
 ): { answer: Promise<string>; ended: Promise<unknown> } {
   if (deadline.aborted) return failed(deadline.reason as Failure);
-  if (stuck.has(path)) {
+  const isKernels = path.startsWith('/proc/') || path.startsWith('/sys/');
+  if (stuck.has(path) || (stuck.size >= MAX_STUCK && !isKernels)) {
     return failed(
       new Failure('E_TIMEOUT', `an earlier read of ${quoted(path)} still hangs; is its file system dead?`, { path }),
     );

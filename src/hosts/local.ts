@@ -12,10 +12,10 @@ export interface LocalLimits {
   /** How long a program may take to end after SIGTERM, before SIGKILL, in milliseconds. */
   readonly killAfterMs: number;
   /** Environment variables that programs must not see (they hold secrets). */
-  readonly withheld: readonly string[];
+  readonly withheld: () => readonly string[];
 }
 
-export const localLimits: LocalLimits = { maxOutputBytes: 64 * 1024 * 1024, killAfterMs: 1000, withheld: [] };
+export const localLimits: LocalLimits = { maxOutputBytes: 64 * 1024 * 1024, killAfterMs: 1000, withheld: () => [] };
 
 export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Target {
   const bounds = { ...localLimits, ...limits };

@@ -6,7 +6,7 @@ import { quoted } from '../text.ts';
 interface ProgramLimits {
   readonly maxOutputBytes: number;
   readonly killAfterMs: number;
-  readonly withheld: readonly string[];
+  readonly withheld: () => readonly string[];
 }
 
 const MAX_STDERR_BYTES = 500;
@@ -19,6 +19,19 @@ const OWN_VARIABLES =
   /^(?:NODE_.*|npm_.*|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*|CREDENTIALS_DIRECTORY|LANG|LANGUAGE|LC_.*)$/;
 /** systemd and cron leave out where `tc`, `ip` and `ethtool` live. */
 const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** Process groups that run now. None may outlive this process, however that ends. */
+const running = new Set<ChildProcess>();
+let guarded = false;
+
+function guard(child: ChildProcess): void {
+  running.add(child);
+  if (guarded) return;
+  guarded = true;
+  process.on('exit', () => {
+    for (const one of running) signalGroup(one, 'SIGKILL');
+  });
+}
 
 type Argv = readonly [program: string, ...args: string[]];
 
@@ -41,12 +54,18 @@ export function runProgram(
     let child: ChildProcess;
     try {
       const [program, ...args] = argv;
-      const env = programEnvironment(process.env, limits.withheld);
+      const env = programEnvironment(process.env, limits.withheld());
       child = spawn(program, args, { detached: true, shell: false, stdio: ['ignore', 'pipe', 'pipe'], env });
     } catch (thrown) {
       return refuse(startFailure(argv, thrown));
     }
-    follow(child, argv, deadline, limits).then(resolve, reject).finally(ended.resolve);
+    guard(child);
+    follow(child, argv, deadline, limits)
+      .then(resolve, reject)
+      .finally(() => {
+        running.delete(child);
+        ended.resolve();
+      });
     return undefined;
   });
   return { answer, ended: ended.promise };

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { asFailure } from '../errors.ts';
 import { gauge } from '../metric.ts';
-import type { Point } from '../totals.ts';
+import type { Point } from '../point.ts';
 import { pack } from './pack.ts';
 import { packing } from './packing.ts';
 import { ask, badLinesIn, gaugeIn } from './statsd-admin.ts';

@@ -1,12 +1,10 @@
 /** The stdout sink: what is sent, for a person at a terminal or a pipe. */
 import type { Writable } from 'node:stream';
+import { MAX_WAITING_BYTES, unblocked } from '../terminal.ts';
 import { type Packing, pack } from './pack.ts';
 import { jsonLines, seriesLines } from './series.ts';
 import type { Delivery, DropReason, Sink } from './sink.ts';
 import type { StdoutSinkOptions } from './stdout-options.ts';
-
-/** A reader that does not read (a paused terminal) may hold this much; what comes then is dropped and counted. */
-const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** `packing`: how the StatsD sink beside it packs now, for `format: statsd`. */
 export function stdoutSink(
@@ -20,9 +18,7 @@ export function stdoutSink(
   const drop = (reason: DropReason, metrics: number): void => {
     droppedMetrics.set(reason, (droppedMetrics.get(reason) ?? 0) + metrics);
   };
-  // A reader that went away (EPIPE) is no reason to end.
-  const onError = (): void => {};
-  stdout.on('error', onError);
+  unblocked(stdout);
 
   return {
     name: options.name,

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { gaugeIn } from '../../src/sinks/statsd-admin.ts';
 import { scratch, stopAll } from '../support/daemon.ts';
-import { freePort, startStatsd } from '../support/statsd.ts';
+import { eventually, freePort, startStatsd } from '../support/statsd.ts';
 import { startStatsd030 } from '../support/statsd-0.3.0.ts';
 import { listenUdp } from '../support/udp-listener.ts';
 
@@ -191,10 +191,53 @@ describe('metrics', () => {
     expect(all).toContainEqual(expect.objectContaining({ collector: 'edgestatd', metric: 'up', kind: 'gauge' }));
   });
 
-  it('does not mind a reader that goes away', () => {
-    const { status } = spawnSync('sh', ['-c', `"$0" "${bin}" metrics | head -n 1`, process.execPath], {
-      encoding: 'utf8',
-    });
-    expect(status).toBe(0);
+  it('does not mind a reader that goes away, and does mind a full disk', () => {
+    const script = (command: string): ReturnType<typeof spawnSync> =>
+      spawnSync('sh', ['-c', `{ "$0" "${bin}" metrics --json; echo "code $?" >&2; } ${command}`, process.execPath], {
+        encoding: 'utf8',
+      });
+    expect(script('| head -n 1')).toMatchObject({ stdout: '[\n', stderr: 'code 0\n' });
+    expect(script('> /dev/full')).toMatchObject({ stderr: 'code 1\n' });
+  });
+});
+
+describe('what a command leaves behind', () => {
+  const plugin = (body: string): string => {
+    const file = join(scratch(), 'probe.mjs');
+    writeFileSync(
+      file,
+      `import { defineCollector, gauge, sample, z } from 'edgestatd';
+const level = gauge('level', { unit: 'things', help: 'A level.', source: 'test' });
+export const probe = defineCollector({ name: 'probe', options: z.strictObject({}), metrics: { level },
+  async collect({ host }) { ${body} } });`,
+      { mode: 0o644 },
+    );
+    const config = join(scratch(), 'edgestatd.yaml');
+    writeFileSync(
+      config,
+      `plugins: [ ${file} ]\nsinks: [ ${NOWHERE} ]\njobs: [ { collector: probe, every: 60s, timeout: 50s } ]\n`,
+    );
+    return config;
+  };
+
+  it('is no program, when it is interrupted', async () => {
+    const mark = `mark-${process.pid}-once`;
+    const config = plugin(`await host.run(['sh', '-c', ': ${mark}; sleep 600']); return { samples: [] };`);
+    const child = spawn(process.execPath, [bin, 'once', '--config', config], { stdio: 'ignore' });
+    const marked = (): string[] =>
+      spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+        .stdout.split('\n')
+        .filter((line) => line.startsWith('sh') && line.includes(mark));
+    await eventually(() => (marked().length > 0 ? true : undefined), 'the program to run');
+    child.kill('SIGINT');
+    expect((await once(child, 'exit'))[0]).toBe(130);
+    await eventually(() => (marked().length === 0 ? true : undefined), 'the program to end');
+  });
+
+  it('is no timer that holds it', async () => {
+    const config = plugin('setInterval(() => {}, 1000); return { samples: [sample(level, 5)] };');
+    const { stdout, code } = await edgestatd('once', '--config', config);
+    expect(code).toBe(0);
+    expect(stdout).toContain('probe.level 5 gauge things');
   });
 });

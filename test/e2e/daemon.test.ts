@@ -69,6 +69,7 @@ describe('the daemon and a real StatsD server', () => {
       'daemon:started',
       'sink:delivering',
       'daemon:stopping',
+      'sink:closed',
       'daemon:stopped',
     ]);
     expect(daemon.other).toEqual([]);
@@ -88,7 +89,7 @@ describe('the daemon and a real StatsD server', () => {
     await eventually(() => second.counter('e2e.node1.edgestatd.statsd.refused.dropped_metrics'), 'the count of drops');
     expect(await daemon.end('SIGINT')).toBe(0);
     const names = daemon.events.map(({ event }) => event).filter((name) => name.startsWith('sink:'));
-    expect(names).toEqual(['sink:delivering', 'sink:down', 'sink:up']);
+    expect(names).toEqual(['sink:delivering', 'sink:down', 'sink:up', 'sink:closed']);
   });
 });
 
@@ -125,6 +126,21 @@ describe('reload', () => {
     const counts = udp.lines().filter((line) => line.startsWith('e2e.node1.probe.count:'));
     expect(new Set(counts)).toEqual(new Set(['e2e.node1.probe.count:5|c']));
     expect(await daemon.end()).toBe(0);
+  });
+
+  it('leaves jobs alone when another part of the file begins to use a secret', async () => {
+    const udp = await listener();
+    const daemon = startEdgestatd(config(udp.port, TCP), { E2E_LEVEL: 'warn' });
+    await daemon.event('sink:delivering');
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: edgestatd's own reference
+    daemon.configure(config(udp.port, TCP, 'log: { level: "${env:E2E_LEVEL}" }'));
+    daemon.child.kill('SIGHUP');
+    const datagrams = udp.datagrams.length;
+    await udp.until(() => udp.datagrams.slice(datagrams).join('\n').includes('.tcp.in_segs:'), 'counters that go on');
+    expect(await daemon.end()).toBe(0);
+    // Nothing was stopped or started, and what is below "warn" is no longer said.
+    expect(daemon.events.map(({ event }) => event)).toEqual(['daemon:started', 'sink:delivering']);
+    expect(udp.lines()).not.toContain('e2e.node1.edgestatd.tcp.up:0|g');
   });
 
   it('refuses an invalid file with one clear error and goes on', async () => {
@@ -165,6 +181,17 @@ describe('a job that fails', () => {
     await daemon.event('run:recovered');
     expect(await daemon.end()).toBe(0);
     expect(daemon.events.filter(({ event }) => event === 'run:failed')).toHaveLength(1);
+  });
+
+  it('cannot hide behind the daemon’s own code for a run that it ended', async () => {
+    const udp = await listener();
+    const body = `throw new Failure('E_ABORTED', 'not true');`;
+    const daemon = startEdgestatd(
+      config(udp.port, '  - { collector: probe, every: 1s }', `plugins: [ ${plugin(body)} ]`),
+    );
+    expect(await daemon.event('run:failed')).toMatchObject({ code: 'E_BUG' });
+    await udp.until((lines) => lines.includes('e2e.node1.edgestatd.probe.up:0|g'), 'up 0');
+    expect(await daemon.end()).toBe(0);
   });
 
   it('is contained when its collector hands over nonsense', async () => {
@@ -227,6 +254,34 @@ describe('a job that fails', () => {
 function childrenOf(pid: number | undefined): string {
   return spawnSync('ps', ['--no-headers', '-o', 'args', '--ppid', String(pid)], { encoding: 'utf8' }).stdout.trim();
 }
+
+describe('a stop', () => {
+  it('tells how much was dropped, when more waits than the grace period can send', async () => {
+    const udp = await listener();
+    const body = `return { samples: Array.from({ length: 50000 }, (_, i) => sample({ ...level, labels: ['i'] }, i, { i: String(i) })) };`;
+    const daemon = startEdgestatd(
+      config(udp.port, '  - { collector: probe, every: 60s }', `gracePeriod: 500ms\nplugins: [ ${plugin(body)} ]`),
+    );
+    await udp.until((lines) => lines.some((line) => line.includes('.probe.')), 'the first of them');
+    expect(await daemon.end()).toBe(0);
+    const [closed] = daemon.events.filter(({ event }) => event === 'sink:closed') as unknown as {
+      sentMetrics: number;
+      droppedMetrics: { stopped: number };
+    }[];
+    expect(closed?.droppedMetrics.stopped).toBeGreaterThan(1000);
+    expect((closed?.sentMetrics ?? 0) + (closed?.droppedMetrics.stopped ?? 0)).toBeGreaterThanOrEqual(50_000);
+  });
+
+  it('waits for a start that is under way, and for nothing that a closed reader holds', async () => {
+    const udp = await listener();
+    const daemon = startEdgestatd(config(udp.port, TCP));
+    await eventually(() => (daemon.child.pid === undefined ? undefined : true), 'the process');
+    await daemon.event('daemon:started');
+    daemon.child.kill('SIGHUP');
+    expect(await daemon.end()).toBe(0);
+    expect(daemon.events.map(({ event }) => event)).toContain('daemon:stopped');
+  });
+});
 
 describe('a fault of the daemon', () => {
   it('logs an uncaught error, sends what waits, and exits 1', async () => {

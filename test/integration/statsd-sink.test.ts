@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import type { Point } from '../../src/point.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { statsdSink } from '../../src/sinks/statsd.ts';
 import { statsdSinkOptions } from '../../src/sinks/statsd-options.ts';
-import type { Point } from '../../src/totals.ts';
 import { manyPoints, point } from '../support/points.ts';
 import { keptLog } from '../support/sink-log.ts';
 import { eventually, freePort, type StatsdServer, startStatsd } from '../support/statsd.ts';

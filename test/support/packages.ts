@@ -10,6 +10,7 @@ const needed: Readonly<Record<string, string>> = {
   nsenter: 'util-linux',
   mkfifo: 'coreutils',
   perl: 'perl-base',
+  python3: 'python3-minimal',
   ps: 'procps',
   'systemd-notify': 'systemd',
   openssl: 'openssl',

@@ -3,8 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { catalogue, catalogueLines } from './catalogue.ts';
 import { checkAll, describeConfig } from './check.ts';
 import { systemClock } from './clock.ts';
-import { type Config, defaultConfigFile, loadConfig } from './config.ts';
-import { builtIn, localName, openTarget } from './daemon.ts';
+import { type Config, defaultConfigFile, loadConfig, targetName } from './config.ts';
+import { builtIn, openTarget } from './daemon.ts';
 import { Failure } from './errors.ts';
 import { hider } from './log.ts';
 import { type Format, once } from './once.ts';
@@ -148,7 +148,12 @@ async function check(config: Config, offline: boolean): Promise<number> {
     return 0;
   }
   let failed = false;
-  for await (const { level, subject, text } of checkAll(config, openTarget, localName(config), systemClock)) {
+  for await (const { level, subject, text } of checkAll(
+    config,
+    openTarget,
+    targetName('local', config.targets),
+    systemClock,
+  )) {
     say(level, subject, text);
     failed ||= level === 'fail';
   }

@@ -1,22 +1,35 @@
 /** A configuration file's text → plain data, and complaints that say where, what was found and what was expected. */
 import { readFileSync, statSync } from 'node:fs';
-import { type Document, isMap, isNode, isPair, LineCounter, parseDocument } from 'yaml';
+import { type Document, isCollection, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { nearest, printable, quoted } from './text.ts';
 
 export type Path = readonly PropertyKey[];
+
+/** Its words and its place are sought when it is told: of very many, only the first are. */
+export type Complaint = () => string;
 
 export interface ConfigFile {
   readonly file: string;
   /** The document as plain data. */
   readonly data: unknown;
   /** `file:line:column: path: message`. */
-  complain(path: Path, message: string): string;
+  complain(path: Path, message: string | (() => string)): Complaint;
   /** One complaint for each thing that a schema found wrong below `path`. */
-  complaints(error: z.ZodError, schema: z.ZodType, path: Path): string[];
+  complaints(error: z.ZodError, schema: z.ZodType, path: Path): Complaint[];
 }
 
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
+const MAX_TOLD = 20;
+const MAX_DEPTH = 64;
+const DEEP = `is nested too deeply; expected at most ${MAX_DEPTH} levels`;
+
+/** The lines of the first complaints, and how many more there are. */
+export function told(complaints: readonly Complaint[]): string[] {
+  const first = complaints.slice(0, MAX_TOLD).map((complaint) => complaint());
+  const more = complaints.length - first.length;
+  return more === 0 ? first : [...first, `… and ${more} more`];
+}
 
 /** Reads a file, or returns why it cannot be one. */
 export function readConfigFile(file: string): ConfigFile | { readonly refusal: string[] } {
@@ -41,52 +54,91 @@ function readFault(error: NodeJS.ErrnoException): string {
 
 export function parseConfigText(file: string, text: string): ConfigFile | { readonly refusal: string[] } {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
+  // The parser compares each key with all before it; `nodeFaults` does not.
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false });
   const place = (offset: number | undefined): string => {
-    if (offset === undefined) return file;
-    const { line, col } = counter.linePos(offset);
-    return `${file}:${line}:${col}`;
+    const { line, col } = counter.linePos(offset ?? 0);
+    return offset === undefined ? file : `${file}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    const told = document.errors.slice(0, 10);
-    return {
-      refusal: told.map(({ code, message, pos: [offset] }) => {
-        const key = /^[^\s:]+/.exec(text.slice(offset, offset + 200))?.[0] ?? '';
-        const fault = code === 'DUPLICATE_KEY' ? `the key ${quoted(key)} stands twice in one map; keep one` : message;
-        return `${place(offset)}: ${printable(fault.replaceAll('\n', ' '))}`;
-      }),
-    };
-  }
+  const faults = documentFaults(document, text);
+  const tell = ({ offset, message }: Fault): string => `${place(offset)}: ${printable(message)}`;
+  if (faults.length > 0) return { refusal: told(faults.map((fault) => () => tell(fault))) };
   let data: unknown;
   try {
     data = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return { refusal: [`${file}: ${printable((error as Error).message)}`] };
+    // Aliases within aliases may be deeper than any of the texts.
+    const fault = error instanceof RangeError ? DEEP : printable((error as Error).message);
+    return { refusal: [`${file}: ${fault}`] };
   }
-  if (isEndless(data)) return { refusal: [`${file}: an alias (*) stands inside the very value that it repeats`] };
+  const fault = endlessness(data);
+  if (fault !== undefined) return { refusal: [`${file}: ${fault}`] };
   if (data === null || data === undefined)
     return { refusal: [`${file}: is empty; expected at least "sinks" and "jobs"`] };
 
-  const complain = (path: Path, message: string): string => {
+  const complain: ConfigFile['complain'] = (path, message) => () => {
     const where = path.length === 0 ? '' : ` ${dotted(path)}:`;
-    return `${place(offsetOf(document, path))}:${where} ${printable(message)}`;
+    const text = typeof message === 'string' ? message : message();
+    return `${place(offsetOf(document, path))}:${where} ${printable(text)}`;
   };
-  const complaints = (error: z.ZodError, schema: z.ZodType, above: Path): string[] =>
+  const complaints: ConfigFile['complaints'] = (error, schema, above) =>
     error.issues.flatMap((issue) => {
       const path = [...above, ...issue.path];
-      if (issue.code === 'unrecognized_keys') {
-        const valid = keysAt(schema, issue.path, valueAt(data, above));
-        return issue.keys.map((key) => complain([...path, key], `unknown key${suggestion(key, valid)}`));
-      }
-      return complain(path, describeIssue(issue, valueAt(data, path)));
+      if (issue.code !== 'unrecognized_keys') return complain(path, () => describeIssue(issue, valueAt(data, path)));
+      const valid = keysAt(schema, issue.path, valueAt(data, above));
+      return issue.keys.map((key) => complain([...path, key], () => `unknown key${suggestion(key, valid)}`));
     });
   return { file, data, complain, complaints };
 }
 
-/** YAML can name a value within itself; whoever walks through that never arrives. */
-function isEndless(value: unknown, above: readonly unknown[] = []): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return above.includes(value) || Object.values(value).some((inner) => isEndless(inner, [...above, value]));
+type Fault = { readonly offset: number; readonly message: string };
+
+/** Why a text is no document that means one thing, in the order of the text. */
+function documentFaults(document: Document.Parsed, text: string): Fault[] {
+  const parsed = [...document.errors, ...document.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED')];
+  const exhausted = parsed.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+  if (exhausted !== undefined) return [{ offset: exhausted.pos[0], message: DEEP }];
+  const faults = parsed.map(({ code, message, pos: [offset] }): Fault => {
+    if (code === 'MULTIPLE_DOCS') return { offset, message: 'a second document begins (---); expected one in a file' };
+    const [, tag] = /^Unresolved tag: (.*)$/.exec(message) ?? [];
+    if (tag !== undefined) return { offset, message: `unknown YAML tag ${quoted(tag)}; remove it` };
+    return { offset, message: message.replaceAll('\n', ' ') };
+  });
+  return [...faults, ...nodeFaults(document, text)].toSorted((one, other) => one.offset - other.offset);
+}
+
+/** Keys that stand twice in one map; or, alone, what is nested too deeply. */
+function nodeFaults(document: Document.Parsed, text: string): Fault[] {
+  const faults: Fault[] = [];
+  const open: { readonly node: unknown; readonly depth: number }[] = [{ node: document.contents, depth: 0 }];
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    const { node, depth } = one;
+    if (!isCollection(node)) continue;
+    if (depth >= MAX_DEPTH) return [{ offset: node.range?.[0] ?? 0, message: DEEP }];
+    const seen = new Set<string>();
+    for (const item of node.items) {
+      const parts = isPair(item) ? [item.key, item.value] : [item];
+      open.push(...parts.map((part) => ({ node: part, depth: depth + 1 })));
+      const [key] = parts;
+      if (!isMap(node) || !isScalar(key)) continue;
+      const name = String(key.value ?? '');
+      const offset = key.range?.[0] ?? 0;
+      const shown = /^[^\s:]+/.exec(text.slice(offset, offset + 200))?.[0] ?? '';
+      if (seen.has(name))
+        faults.push({ offset, message: `the key ${quoted(shown)} stands twice in one map; keep one` });
+      seen.add(name);
+    }
+  }
+  return faults;
+}
+
+/** YAML can name a value within itself, or pile up aliases; whoever walks through that never arrives. */
+function endlessness(value: unknown, above: readonly unknown[] = []): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (above.includes(value)) return 'an alias (*) stands inside the very value that it repeats';
+  if (above.length >= MAX_DEPTH) return DEEP;
+  const within = [...above, value];
+  return Object.values(value).reduce((fault, inner) => fault ?? endlessness(inner, within), undefined);
 }
 
 function describeIssue(issue: z.core.$ZodIssue, found: unknown): string {
@@ -104,7 +156,9 @@ function describeIssue(issue: z.core.$ZodIssue, found: unknown): string {
   }
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
-  return `${message}${was}`;
+  // A rule of our own about a whole map or list, or one that names what it found, says enough.
+  const complete = typeof found === 'object' || message.includes(JSON.stringify(found) ?? '');
+  return issue.code === 'custom' && complete ? message : `${message}${was}`;
 }
 
 /** A found value, short and printable. Texts are shown as they stand in the file, before references are resolved. */

@@ -1,11 +1,13 @@
 /** Configuration file → Config, with every job's options validated by its collector. */
 
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
-import { type ConfigFile, readConfigFile, suggestion } from './config-file.ts';
+import { type Complaint, type ConfigFile, readConfigFile, suggestion, told } from './config-file.ts';
 import { Failure } from './errors.ts';
 import { hider, type LogLevel } from './log.ts';
+import { segment } from './naming.ts';
 import { loadPlugins } from './plugins.ts';
 import { resolveReferences } from './references.ts';
 import { cronIntervalMs, type When } from './schedule.ts';
@@ -48,10 +50,23 @@ export interface Config {
 const SYSTEM_FILE = '/etc/edgestatd/edgestatd.yaml';
 
 /** The file that `--config` defaults to: the machine's own, else the package's. */
-export function defaultConfigFile(): string {
-  if (existsSync(SYSTEM_FILE)) return SYSTEM_FILE;
+export function defaultConfigFile(systemFile = SYSTEM_FILE): string {
+  try {
+    lstatSync(systemFile);
+    return systemFile;
+  } catch (error) {
+    // One that cannot be looked at may be there: whoever reads it says why not.
+    if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return systemFile;
+  }
   const beside = import.meta.url.includes('/dist/') ? '../../config/edgestatd.yaml' : '../config/edgestatd.yaml';
   return fileURLToPath(new URL(beside, import.meta.url));
+}
+
+/** What the target's segment of a series is made from. */
+export function targetName(key: string, targets: ReadonlyMap<string, TargetConfig>): string {
+  const name = targets.get(key)?.name;
+  if (name !== undefined || key !== 'local') return name ?? key;
+  return hostname().split('.')[0] || 'localhost';
 }
 
 /** Loads and checks a file; throws one `E_CONFIG` whose message has one complaint a line. */
@@ -78,15 +93,12 @@ async function configFrom(
 ): Promise<Config> {
   const resolved = resolveReferences(read.data, env);
   if (resolved.faults.length > 0)
-    throw refused(
-      resolved.faults.map(({ path, message }) => read.complain(path, message)),
-      resolved.secrets,
-    );
+    throw refused(told(resolved.faults.map(({ path, message }) => read.complain(path, message))), resolved.secrets);
   const parsed = configSchema.safeParse(resolved.value);
-  if (!parsed.success) throw refused(read.complaints(parsed.error, configSchema, []), resolved.secrets);
+  if (!parsed.success) throw refused(told(read.complaints(parsed.error, configSchema, [])), resolved.secrets);
   const data = parsed.data;
 
-  const complaints: string[] = [];
+  let complaints: Complaint[] = [];
   const plugins = await loadPlugins(data.plugins, builtIn);
   for (const { index, message } of plugins.faults) complaints.push(read.complain(['plugins', index], message));
   const collectors = plugins.collectors;
@@ -95,36 +107,34 @@ async function configFrom(
     const collector = collectors.get(job.collector);
     if (collector === undefined) {
       if (plugins.faults.length > 0) return [];
-      const meant = suggestion(job.collector, [...collectors.keys()]);
-      complaints.push(
-        read.complain([...at, 'collector'], `unknown collector ${JSON.stringify(job.collector)}${meant}`),
-      );
+      const unknown = (): string =>
+        `unknown collector ${JSON.stringify(job.collector)}${suggestion(job.collector, [...collectors.keys()])}`;
+      complaints.push(read.complain([...at, 'collector'], unknown));
       return [];
     }
     const options = collector.options.safeParse(job.options);
-    if (!options.success) complaints.push(...read.complaints(options.error, collector.options, [...at, 'options']));
+    // Very many are too many for the arguments of one push.
+    if (!options.success)
+      complaints = complaints.concat(read.complaints(options.error, collector.options, [...at, 'options']));
     for (const [place, target] of job.targets.entries()) {
       if (target === 'local' || Object.hasOwn(data.targets, target)) continue;
-      const known = ['local', ...Object.keys(data.targets)];
-      complaints.push(
-        read.complain(
-          [...at, 'targets', place],
-          `unknown target ${JSON.stringify(target)}${suggestion(target, known)}`,
-        ),
-      );
+      const unknown = (): string =>
+        `unknown target ${JSON.stringify(target)}${suggestion(target, ['local', ...Object.keys(data.targets)])}`;
+      complaints.push(read.complain([...at, 'targets', place], unknown));
     }
     return options.success ? jobsOf(job, collector, options.data) : [];
   });
-  complaints.push(...doubled(data, read));
+  const targets = new Map<string, TargetConfig>([['local', { type: 'local' }], ...Object.entries(data.targets)]);
+  complaints = complaints.concat(doubled(data, read), meeting(targets, read));
   const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
-  if (complaints.length > 0) throw refused(complaints, resolved.secrets);
+  if (complaints.length > 0) throw refused(told(complaints), resolved.secrets);
   return {
     file: read.file,
     prefix: data.prefix,
     logLevel: data.log.level,
     gracePeriodMs: data.gracePeriod,
     sinks,
-    targets: new Map(Object.entries({ local: { type: 'local' as const }, ...data.targets })),
+    targets,
     jobs,
     collectors,
     secrets: resolved.secrets,
@@ -141,7 +151,8 @@ function jobsOf(job: FileConfig['jobs'][number], collector: Collector, options: 
   const timeoutMs = job.timeout ?? Math.min(0.8 * intervalMs, MAX_TIMEOUT_MS);
   const name = job.name ?? collector.name;
   return [...new Set(job.targets)].map((target) => {
-    const fingerprint = JSON.stringify([collector.name, job.options, target, when, splayMs, timeoutMs]);
+    // Nothing derived: an irregular cron or a new default must not make another job of what stands in the file.
+    const fingerprint = JSON.stringify([job.collector, job.options, target, when, job.splay, job.timeout]);
     return {
       id: `${name}@${target}`,
       name,
@@ -158,12 +169,16 @@ function jobsOf(job: FileConfig['jobs'][number], collector: Collector, options: 
 }
 
 /** Two jobs, or two sinks, with one name: neither could be told from the other in series and logs. */
-function doubled(data: FileConfig, read: ConfigFile): string[] {
-  const complaints: string[] = [];
+function doubled(data: FileConfig, read: ConfigFile): Complaint[] {
+  const complaints: Complaint[] = [];
   const look = (section: 'jobs' | 'sinks', names: readonly string[]): void => {
+    const firsts = new Map<string, number>();
     for (const [index, name] of names.entries()) {
-      const first = names.indexOf(name);
-      if (first === index) continue;
+      const first = firsts.get(name);
+      if (first === undefined) {
+        firsts.set(name, index);
+        continue;
+      }
       const what = section === 'jobs' ? 'job' : 'sink';
       complaints.push(
         read.complain(
@@ -181,5 +196,21 @@ function doubled(data: FileConfig, read: ConfigFile): string[] {
     'sinks',
     data.sinks.map((sink) => sink.name ?? sink.type),
   );
+  return complaints;
+}
+
+/** Two targets with one segment would write the same series. */
+function meeting(targets: ReadonlyMap<string, TargetConfig>, read: ConfigFile): Complaint[] {
+  const complaints: Complaint[] = [];
+  const firsts = new Map<string, string>();
+  for (const key of targets.keys()) {
+    const named = segment(targetName(key, targets));
+    const first = firsts.get(named);
+    if (first === undefined) firsts.set(named, key);
+    else {
+      const message = `its series are called ${JSON.stringify(named)}, as those of the target ${JSON.stringify(first)} are; give one of the two another "name"`;
+      complaints.push(read.complain(['targets', key], message));
+    }
+  }
   return complaints;
 }

@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import { registry } from '../collectors/registry.ts';
 import type { Clock } from './clock.ts';
 import type { Collector } from './collector.ts';
-import { type Config, loadConfig, type SinkConfig } from './config.ts';
+import { type Config, loadConfig, type SinkConfig, targetName } from './config.ts';
 import { localTarget } from './hosts/local.ts';
 import type { Target } from './hosts/target.ts';
 import { createJobSet } from './job-set.ts';
@@ -22,15 +22,9 @@ import { createClaims } from './vet.ts';
 
 export const builtIn: ReadonlyMap<string, Collector> = registry;
 
-/** The machine's short name: the target segment of what is measured here. */
-export function localName(config: Pick<Config, 'targets'>): string {
-  return config.targets.get('local')?.name ?? hostname().split('.')[0] ?? 'localhost';
-}
-
 /** `withheld`: the variables that programs must not see; asked at each run, as a reload may add some. */
 export function openTarget(key: string, config: Config, withheld = () => config.variables): Target {
-  const name = key === 'local' ? localName(config) : (config.targets.get(key)?.name ?? key);
-  return localTarget(name, { withheld });
+  return localTarget(targetName(key, config.targets), { withheld });
 }
 
 export interface Daemon {
@@ -167,7 +161,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
 }
 
 function ownTotals(config: Config) {
-  const naming = createNaming(basePath(config.prefix, localName(config), 'edgestatd'));
+  const naming = createNaming(basePath(config.prefix, targetName('local', config.targets), 'edgestatd'));
   return { naming, totals: createTotals(naming, { startsFromZero: true }) };
 }
 

@@ -11,13 +11,17 @@ export interface Plugins {
   readonly faults: readonly { readonly index: number; readonly message: string }[];
 }
 
-export async function loadPlugins(files: readonly string[], builtIn: ReadonlyMap<string, Collector>): Promise<Plugins> {
+export async function loadPlugins(
+  files: readonly string[],
+  builtIn: ReadonlyMap<string, Collector>,
+  patienceMs = 10_000,
+): Promise<Plugins> {
   const collectors = new Map(builtIn);
   const faults: { index: number; message: string }[] = [];
   if (files.length > 0) resolveOurName();
   for (const [index, file] of files.entries()) {
     try {
-      for (const collector of await loadPlugin(file)) {
+      for (const collector of await loadPlugin(file, patienceMs)) {
         if (collectors.has(collector.name)) {
           const owner = builtIn.has(collector.name) ? 'a built-in collector' : 'another plugin';
           throw new Error(`exports the collector "${collector.name}", which ${owner} is called already; rename it`);
@@ -31,16 +35,19 @@ export async function loadPlugins(files: readonly string[], builtIn: ReadonlyMap
   return { collectors, faults };
 }
 
-async function loadPlugin(file: string): Promise<Collector[]> {
+async function loadPlugin(file: string, patienceMs: number): Promise<Collector[]> {
   if (!isAbsolute(file)) throw new Error('expected an absolute path');
   const real = trustedPath(file);
-  let exported: Record<string, unknown>;
+  let exported: Record<string, unknown> | undefined;
   try {
     // The time of change makes a reload see an edited file; Node never loads one URL twice.
-    exported = await import(`${pathToFileURL(real).href}?changed=${statSync(real).mtimeMs}`);
+    const loading = import(`${pathToFileURL(real).href}?changed=${statSync(real).mtimeMs}`);
+    exported = await withinTime(loading, patienceMs);
   } catch (error) {
     throw new Error(`could not be loaded: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
   }
+  if (exported === undefined)
+    throw new Error(`did not finish loading within ${patienceMs / 1000} s (a top-level await?)`);
   // One collector may well be exported by name and as the default.
   const candidates = [...new Set(Object.values(exported))].filter(
     (value): value is Collector => typeof value === 'object' && value !== null && 'collect' in value,
@@ -48,6 +55,19 @@ async function loadPlugin(file: string): Promise<Collector[]> {
   if (candidates.length === 0)
     throw new Error('exports no collector; export one made with defineCollector from "edgestatd"');
   return candidates.map((candidate) => defineCollector(candidate));
+}
+
+/** What a promise comes to, or undefined when that takes too long. Nothing can end an import that is under way. */
+async function withinTime<Value>(promise: Promise<Value>, limitMs: number): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, limitMs, undefined);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A file that others may change would run their code as this user; the same holds for the directories above it. */
@@ -66,17 +86,18 @@ function trustedPath(file: string): string {
   for (let above = dirname(real); ; above = dirname(above)) {
     const stats = statSync(above);
     const sticky = (stats.mode & 0o1000) !== 0;
-    if (stats.mode & 0o002 && !sticky)
+    if (stats.mode & 0o022 && !sticky)
       throw new Error(`lies in ${above}, which is writable by others (mode ${octal(stats)})`);
+    assertOwner(stats, `lies in ${above}, which is`);
     if (above === dirname(above)) break;
   }
   return real;
 }
 
-function assertOwner(kind: Stats, verb: string): void {
+function assertOwner(kind: Stats, what: string): void {
   const self = process.getuid?.();
   if (kind.uid !== 0 && kind.uid !== self)
-    throw new Error(`${verb} owned by user ${kind.uid}; expected root or this user (${self})`);
+    throw new Error(`${what} owned by user ${kind.uid}; expected root or this user (${self})`);
 }
 
 function octal(kind: Stats): string {

@@ -40,6 +40,8 @@ const MAX_SLEEP_MS = 60_000;
 const FIRST_RUN_MS = 1000;
 /** A timer may fire this much before its second. */
 const EARLY_MS = 500;
+/** An irregular expression shows its shape within so many matches. */
+const AHEAD = 12;
 
 /** What is wrong with a cron expression, or undefined. */
 export function cronFault(expression: string): string | undefined {
@@ -64,10 +66,11 @@ export function nextMatches(expression: string, count: number): number[] {
   return matches.map((date) => date.getTime());
 }
 
-/** The time between an expression's next two matches: what a cron job's interval is to its sinks. */
+/** The least time between an expression's next matches: what a cron job's interval is to its sinks. */
 export function cronIntervalMs(expression: string): number {
-  const [first, second] = nextMatches(expression, 2);
-  return first === undefined || second === undefined ? MAX_SLEEP_MS : second - first;
+  const matches = nextMatches(expression, AHEAD);
+  const gaps = matches.slice(1).map((ms, index) => ms - (matches[index] ?? 0));
+  return gaps.length === 0 ? MAX_SLEEP_MS : Math.min(...gaps);
 }
 
 /** A fraction of 1 from a text, always the same. */
@@ -156,6 +159,7 @@ function tickEvery(everyMs: number, options: TickingOptions, sleep: Sleep, tick:
 /**
  * A match is due when the wall clock has reached it or when the time until it has passed on the monotonic clock,
  * whichever is first: a clock set back delays nothing, and one set forwards gives one run, not one for each match.
+ * What passed while the process stood still is told by the monotonic clock alone: no jump of the other counts.
  */
 function tickByCron(expression: string, options: TickingOptions, sleep: Sleep, tick: () => void): void {
   const { clock } = options;
@@ -163,7 +167,8 @@ function tickByCron(expression: string, options: TickingOptions, sleep: Sleep, t
   const arm = (doneMs: number): void => {
     // Timers may fire a little before the wall clock reaches the second: that match is not due once more.
     const early = doneMs - clock.wallMs();
-    const matchMs = nextMatches(expression, 2).find((ms) => ms > doneMs || early > EARLY_MS);
+    const upcoming = nextMatches(expression, AHEAD).filter((ms) => ms > doneMs || early > EARLY_MS);
+    const [matchMs, ...following] = upcoming;
     if (matchMs === undefined) return;
     const dueWallMs = matchMs + offsetMs;
     const dueMs = clock.monotonicMs() + (dueWallMs - clock.wallMs());
@@ -173,10 +178,20 @@ function tickByCron(expression: string, options: TickingOptions, sleep: Sleep, t
         sleep(leftMs, look);
         return;
       }
+      const missed = passedMatches(matchMs, following, offsetMs + clock.monotonicMs() - dueMs);
+      if (missed > 0) options.onSkipped(missed);
       tick();
       arm(matchMs);
     };
     look();
   };
   arm(0);
+}
+
+/** How many matches follow one within a time; where the known ones end, others follow at their mean gap. */
+function passedMatches(matchMs: number, following: readonly number[], withinMs: number): number {
+  const passed = following.filter((ms) => ms - matchMs <= withinMs).length;
+  const knownMs = (following.at(-1) ?? matchMs) - matchMs;
+  if (passed === 0 || passed < following.length) return passed;
+  return Math.floor((withinMs / knownMs) * following.length);
 }

@@ -156,22 +156,64 @@ describe('cron', () => {
     expect(cronIntervalMs('*/10 * * * * *')).toBe(10_000);
   });
 
-  const cronTicks = (expression: string) => {
+  it.each([0, 3000, 7000, 15_000, 59_000])('gives an irregular expression one interval, asked after %i ms', (ms) => {
+    vi.useFakeTimers({ now: START + ms });
+    expect(cronIntervalMs('0,10 * * * * *')).toBe(10_000);
+    expect(cronIntervalMs('0 0 3,4 * * *')).toBe(3_600_000);
+  });
+
+  const cronTicks = (expression: string, splayMs = 0) => {
     vi.useFakeTimers({ now: START });
+    let stallMs = 0;
     const ticks: number[] = [];
     let skipped = 0;
     const ticker = startTicking({
       when: { cron: expression },
       splayKey: 'x',
-      splayMs: 0,
-      clock: systemClock,
+      splayMs,
+      // A process that stands still calls its timers late.
+      clock: { ...systemClock, after: (delayMs, call) => systemClock.after(delayMs + stallMs, call) },
       run: async () => void ticks.push(performance.now()),
       onSkipped: (count) => {
         skipped += count;
       },
     });
-    return { ticks, ticker, skipped: () => skipped };
+    /** Stands still for a time at the next match, and goes on for another. */
+    const stall = async (ms: number, thenMs: number): Promise<void> => {
+      await vi.advanceTimersByTimeAsync(34_000);
+      // The timer of 12:00:40 is armed: the one of 12:00:50 is late.
+      stallMs = ms;
+      await vi.advanceTimersByTimeAsync(10_000);
+      stallMs = 0;
+      await vi.advanceTimersByTimeAsync(ms + thenMs);
+    };
+    return { ticks, ticker, stall, skipped: () => skipped };
   };
+
+  it.each([
+    [500, 0],
+    [9500, 0],
+    [10_500, 1],
+    [35_000, 3],
+    [600_500, 60],
+  ])('counts the matches that passed while the process stood still for %i ms: %i', async (ms, passed) => {
+    const { ticks, ticker, stall, skipped } = cronTicks('*/10 * * * * *');
+    await stall(ms, 40_000);
+    ticker.stop();
+    expect(skipped()).toBe(passed);
+    // Nothing is lost uncounted: the first match was 7 s after the start.
+    expect(ticks.length + skipped()).toBe(Math.floor((34_000 + 10_000 + ms + 40_000 - 7000) / 10_000) + 1);
+  });
+
+  it('counts what a splay lets it miss too', async () => {
+    const { ticks, ticker, stall, skipped } = cronTicks('*/10 * * * * *', 9000);
+    const offsetMs = splayFraction('x') * 9000;
+    await stall(25_000, 60_000);
+    ticker.stop();
+    const matches = Math.floor((34_000 + 10_000 + 25_000 + 60_000 - 7000 - offsetMs) / 10_000) + 1;
+    expect(ticks.length + skipped()).toBe(matches);
+    expect(skipped()).toBeGreaterThanOrEqual(2);
+  });
 
   it('ticks at each match, once', async () => {
     const { ticks, ticker } = cronTicks('*/10 * * * * *');
@@ -185,7 +227,7 @@ describe('cron', () => {
   it.each([86_400_000, -86_400_000, -20_000, 7000])(
     'goes on after a wall clock jump of %i ms, within one interval and without a burst',
     async (jump) => {
-      const { ticks, ticker } = cronTicks('*/10 * * * * *');
+      const { ticks, ticker, skipped } = cronTicks('*/10 * * * * *');
       await vi.advanceTimersByTimeAsync(34_000);
       vi.setSystemTime(Date.now() + jump);
       const before = ticks.length;
@@ -194,6 +236,7 @@ describe('cron', () => {
       expect(ticks.length - before).toBeGreaterThanOrEqual(5);
       expect(ticks.length - before).toBeLessThanOrEqual(8);
       expect(Math.max(...gapsOf(ticks))).toBeLessThanOrEqual(10_000);
+      expect(skipped()).toBe(0);
     },
   );
 

@@ -2,21 +2,31 @@
 import { z } from 'zod';
 import { type Context, defineCollector, type Host, type Reading } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
-import { matcher, quoted } from '../../src/text.ts';
+import { matcher, nearest, quoted } from '../../src/text.ts';
 import { metrics, watched } from './metrics.ts';
 import { namespacesIn } from './namespaces.ts';
 import { expecting, type Group, type Parsed, parsePairs, parseSnmp6 } from './parse.ts';
 import { createSelection, measure } from './select.ts';
 
+/** So many wrong names are compared with the catalogue; nobody reads more. */
+const MAX_COMPARED = 20;
+
+/** A name that no metric has would select nothing in silence; a glob may be meant for a kernel to come. */
+const metricGlobs = z.array(z.string().min(1)).superRefine((globs, context) => {
+  let compared = 0;
+  for (const [index, glob] of globs.entries()) {
+    if (glob === '' || /[*?[]/.test(glob) || Object.hasOwn(metrics, glob)) continue;
+    const near = compared++ < MAX_COMPARED ? nearest(glob, Object.keys(metrics)) : undefined;
+    const meant = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
+    const newer = `a column newer than this catalogue is matched by a glob: ${JSON.stringify(`${glob}*`)}`;
+    const message = `unknown metric ${JSON.stringify(glob)}${meant} (${newer})`;
+    context.addIssue({ code: 'custom', path: [index], message });
+  }
+});
+
 const options = z.strictObject({
-  include: z
-    .array(z.string().min(1))
-    .default([...watched])
-    .describe('Globs of metric names to send.'),
-  exclude: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('Globs of metric names not to send, whatever includes them.'),
+  include: metricGlobs.default([...watched]).describe('Globs of metric names to send.'),
+  exclude: metricGlobs.default([]).describe('Globs of metric names not to send, whatever includes them.'),
   all: z.boolean().default(false).describe('Every column of Tcp, TcpExt, Ip, IpExt and Udp, instead of include.'),
   mptcp: z.boolean().default(false).describe('Every column of MPTcpExt too.'),
   snmp6: z.boolean().default(false).describe('Every column of Ip6 and Udp6 too. (TCP over IPv6 is in Tcp and TcpExt.)'),

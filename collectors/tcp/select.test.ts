@@ -90,3 +90,17 @@ test('samples carry the namespace, and the own one carries none', () => {
   expect(new Set(labels('blue').map(({ namespace }) => namespace))).toEqual(new Set(['blue']));
   expect(new Set(labels(undefined).map(({ namespace }) => namespace))).toEqual(new Set([undefined]));
 });
+
+test('a name that no metric has is refused with the nearest; a glob may be for a kernel to come', () => {
+  const fault = (options: object): string | undefined => tcp.options.safeParse(options).error?.issues[0]?.message;
+  expect(fault({ include: ['out_segs', 'retran_segs'] })).toBe(
+    'unknown metric "retran_segs"; did you mean "retrans_segs"? (a column newer than this catalogue is matched by a glob: "retran_segs*")',
+  );
+  expect(tcp.options.safeParse({ include: ['out_segs', 'x_y_z'] }).error?.issues[0]?.path).toEqual(['include', 1]);
+  expect(fault({ exclude: ['nothing_like_any_of_them'] })).toBe(
+    'unknown metric "nothing_like_any_of_them" (a column newer than this catalogue is matched by a glob: "nothing_like_any_of_them*")',
+  );
+  expect(fault({ include: ['constructor'] })).toContain('unknown metric "constructor"');
+  const known = ['retrans_segs', 'retransmit_ratio', 'mptcp_*', 'retran_segs*', 'in_err?', '[x]', ...watched];
+  expect(fault({ include: known, exclude: known })).toBeUndefined();
+});

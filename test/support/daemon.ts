@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endWithParent } from './statsd.ts';
 
 type Event = Record<string, unknown> & { event: string };
 
@@ -49,12 +50,12 @@ export function startEdgestatd(
 ): DaemonProcess {
   const file = join(scratch(), 'edgestatd.yaml');
   writeFileSync(file, yaml);
-  const argv = [process.execPath, bin, 'run', '--config', file];
+  const argv = [process.execPath, ...endWithParent, bin, 'run', '--config', file];
   const inJournal =
     'exec 3>&1; JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/3); export JOURNAL_STREAM; exec 3>&-; exec "$@"';
   const [program = '', ...args] = journal ? ['sh', '-c', inJournal, 'sh', ...argv] : argv;
   const child = spawn(program, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, JOURNAL_STREAM: undefined, ...env },
   });
   started.add(() => child.kill('SIGKILL'));

@@ -25,6 +25,8 @@ export interface StatsdServer {
 
 const statsdProgram = createRequire(import.meta.url).resolve('statsd/stats.js');
 const shim = new URL('./statsd-on-new-node.cjs', import.meta.url).pathname;
+/** `node` arguments (and an `ipc` channel) with which a process ends when this one does, however that comes about. */
+export const endWithParent = ['-r', new URL('./end-with-parent.cjs', import.meta.url).pathname];
 
 /** A port of 127.0.0.1 that nobody uses now. */
 export async function freePort(): Promise<number> {
@@ -64,7 +66,9 @@ export async function startStatsd(ports?: {
     config,
     `{ port: ${port}, address: '127.0.0.1', mgmt_port: ${adminPort}, mgmt_address: '127.0.0.1', backends: [], flushInterval: 600000, automaticConfigReload: false }`,
   );
-  const child: ChildProcess = spawn(process.execPath, ['-r', shim, statsdProgram, config], { stdio: 'ignore' });
+  const child: ChildProcess = spawn(process.execPath, [...endWithParent, '-r', shim, statsdProgram, config], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
   const server: StatsdServer = {
     port,
     adminPort,

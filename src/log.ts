@@ -174,7 +174,9 @@ const COLOURS: Readonly<Record<string, string>> = { debug: '90', info: '32', war
 function pretty(line: string, colour: boolean): string {
   const { time, level, event, message, ...fields } = JSON.parse(line) as Record<string, string>;
   const paint = (text: string, code: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const rest = Object.entries(fields).map(([name, value]) => `${name}=${printable(String(value))}`);
+  const rest = Object.entries(fields).map(
+    ([name, value]) => `${name}=${printable(typeof value === 'object' ? JSON.stringify(value) : String(value))}`,
+  );
   const head = `${paint(String(time).slice(11, 23), '90')} ${paint(String(level).padEnd(5), COLOURS[String(level)] ?? '0')}`;
   const said = message === undefined ? '' : ` ${printable(message)}`;
   return `${head} ${paint(String(event), '1')}${said}${rest.length > 0 ? paint(` ${rest.join(' ')}`, '90') : ''}\n`;

@@ -10,6 +10,7 @@ import { createLogger, type Logger } from './log.ts';
 
 const STATUS_EVERY_MS = 60_000;
 const FLUSH_MS = 2000;
+const SAME_SIGNAL_MS = 500;
 
 /** Runs until SIGTERM or SIGINT; resolves with the exit code. */
 export async function runDaemon(config: Config): Promise<number> {
@@ -18,13 +19,19 @@ export async function runDaemon(config: Config): Promise<number> {
   const ended = Promise.withResolvers<number>();
   const hadTerminal = [1, 2].some((descriptor) => isatty(descriptor));
   let stopping = false;
+  let stoppingSinceMs = 0;
 
   // Signals and faults may come while it starts: they wait for it.
   const starting = Promise.withResolvers<Daemon>();
   const stop = (reason: string): void => {
-    // The second signal is from somebody who does not want to wait.
-    if (stopping) process.exit(1);
+    if (stopping) {
+      // The second signal is from somebody who does not want to wait; one at once is the first again, which a terminal
+      // sends to the whole group and a parent passes on.
+      if (systemClock.monotonicMs() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
+      return;
+    }
     stopping = true;
+    stoppingSinceMs = systemClock.monotonicMs();
     void notifier.stopping();
     starting.promise.then((daemon) => daemon.stop(reason)).then(() => ended.resolve(0), ended.reject);
   };

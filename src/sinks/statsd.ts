@@ -103,12 +103,14 @@ export function statsdSink(options: StatsdSinkOptions & { readonly name: string 
   };
 
   /**
-   * The next batch of a job came while the one before it is still on its way: that goes as fast as is safe from now
-   * on. When two wait already, the pace is not enough, and the older one is given up: what waits is bounded.
+   * The next batch of a job came while the one before it is still on its way: the interval is shorter than was said, so
+   * what is left is spread over a share of the real one. When two wait already, the pace is not enough, and the older
+   * one is given up: what waits is bounded.
    */
   const hurryOrDrop = (job: string): void => {
     const earlier = [...outbox.waiting].filter((one) => one.job === job && one.dropped === undefined);
-    for (const one of earlier) one.dueAtMs = clock.monotonicMs();
+    const nowMs = clock.monotonicMs();
+    for (const one of earlier) one.dueAtMs = Math.min(one.dueAtMs, nowMs + SHARE * (nowMs - one.enqueuedAtMs));
     const [oldest] = earlier;
     if (oldest === undefined || earlier.length < 2) return;
     oldest.dropped = 'overrun';

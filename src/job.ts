@@ -11,7 +11,7 @@ import { startTicking, type Ticking } from './schedule.ts';
 import { type JobCounts, runSamples } from './self.ts';
 import type { Delivery } from './sinks/sink.ts';
 import { createTotals, type Totals } from './totals.ts';
-import { type Claims, vet, vetRatios } from './vet.ts';
+import { type Claims, foreign, tell, vet } from './vet.ts';
 
 export interface JobSurroundings {
   readonly prefix: string;
@@ -38,12 +38,23 @@ export interface Memory {
   readonly totals: Totals;
   readonly selfTotals: Totals;
   readonly counts: JobCounts;
+  /** Ratios that were not sent in this run, and why. */
+  readonly refused: Map<string, string>;
 }
 
 export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'prefix' | 'target' | 'claims'>): Memory {
+  const { claims } = around;
   const naming = (collector: string) => createNaming(basePath(around.prefix, around.target.name, collector));
+  const refused = new Map<string, string>();
+  const mayShow = (path: string): boolean => {
+    const other = claims.take(path, config.id, claims.nextRun(), 0);
+    if (other !== undefined) refused.set(path, foreign(other.job));
+    return other === undefined;
+  };
+  const onForget = (path: string): void => claims.release(path, config.id);
   return {
-    totals: createTotals(naming(config.collector.name), { onForget: (path) => around.claims.release(path, config.id) }),
+    totals: createTotals(naming(config.collector.name), { onForget, mayShow }),
+    refused,
     selfTotals: createTotals(naming('edgestatd'), { startsFromZero: true }),
     counts: { problems: new Map(), skippedTicks: 0 },
   };
@@ -71,16 +82,14 @@ export function deliveryOf(
   let problems: readonly Failure[] = batch.failure === undefined ? [] : [batch.failure];
   let sent = 0;
   if (batch.failure === undefined) {
-    const { claims } = around;
-    const vetted = vet(samples, createNaming(base(collector.name)), claims, config.id);
+    const vetted = vet(samples, createNaming(base(collector.name)), around.claims, config.id);
     const known = [...told.map(asFailure), ...vetted.problems];
     const ratios = Object.values(collector.metrics).filter(
       (metric) => metric.kind === 'ratio' && (wanted === undefined || wanted.includes(metric.name)),
     );
-    const applied = memory.totals.apply({ named: vetted.named, problems: known, ratios, readAtMs: batch.readAtMs });
-    const own = vetRatios(applied, claims, config.id);
-    points = own.points;
-    problems = [...known, ...own.problems];
+    memory.refused.clear();
+    points = memory.totals.apply({ named: vetted.named, problems: known, ratios, readAtMs: batch.readAtMs });
+    problems = [...known, ...tell(memory.refused)];
     for (const { sample } of vetted.named) if (sample.quiet !== true) sent += 1;
   }
   const { counts } = memory;

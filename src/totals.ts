@@ -46,6 +46,8 @@ interface TotalsOptions {
   /** What the very first run shows began at zero (the daemon's own counters). */
   readonly startsFromZero?: boolean;
   readonly onForget?: (path: string) => void;
+  /** Asked before a ratio's series is made: false where another job has it. */
+  readonly mayShow?: (path: string) => boolean;
 }
 
 export function createTotals(naming: Naming, options: TotalsOptions = {}): Totals {
@@ -115,7 +117,9 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
           if (shown !== undefined) shown.seenIn = run;
           continue;
         }
-        const series = shown ?? remember(naming.path(metric, entity.labels), metric, entity.labels);
+        const path = naming.path(metric, entity.labels);
+        if (shown === undefined && options.mayShow?.(path) === false) continue;
+        const series = shown ?? remember(path, metric, entity.labels);
         series.seenIn = run;
         series.shown = true;
         points.push(point(series, value));

@@ -2,7 +2,6 @@
 import { Failure } from './errors.ts';
 import type { Sample } from './metric.ts';
 import type { Naming } from './naming.ts';
-import type { Point } from './point.ts';
 
 /** A sample with its series. */
 export interface Named {
@@ -98,29 +97,13 @@ export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, 
   return { named: sound, problems };
 }
 
-/** Ratios get their series when they are computed: drops those that another job sends already. */
-export function vetRatios(
-  points: readonly Point[],
-  claims: Claims,
-  job: string,
-): { points: readonly Point[]; problems: Failure[] } {
-  const run = claims.nextRun();
-  const claimed = new Map<string, string>();
-  for (const { path, metric } of points) {
-    const other = metric.kind === 'ratio' ? claims.take(path, job, run, 0) : undefined;
-    if (other !== undefined) claimed.set(path, foreign(other.job));
-  }
-  return {
-    points: claimed.size === 0 ? points : points.filter(({ path }) => !claimed.has(path)),
-    problems: tell(claimed),
-  };
-}
-
-function foreign(job: string): string {
+/** Why a series is not sent that another job has. */
+export function foreign(job: string): string {
   return `job ${job} already sends it; give one of the jobs other options`;
 }
 
-function tell(faults: ReadonlyMap<string, string>): Failure[] {
+/** Series and why they are not sent → problems, of which a few are told apart. */
+export function tell(faults: ReadonlyMap<string, string>): Failure[] {
   const told = [...faults].slice(0, MAX_TOLD);
   const problems = told.map(([series, why]) => new Failure('E_SAMPLE', `${series}: ${why}`, { series }));
   if (faults.size > MAX_TOLD) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Failure } from '../src/errors.ts';
 import { counter, gauge, type Metric, ratio, type Sample, sample } from '../src/metric.ts';
 import { createNaming } from '../src/naming.ts';
-import { createClaims, vet, vetRatios } from '../src/vet.ts';
+import { createClaims, vet } from '../src/vet.ts';
 
 const about = { unit: 'bytes', labels: ['device'], help: 'h', source: 's' } as const;
 const level = gauge('backlog_bytes', about);
@@ -175,19 +175,6 @@ describe('a series of another job', () => {
     expect(vetted([{ ...one, quiet: true }], claims, 'a@t').paths).toEqual(['b.d.backlog_bytes']);
     expect(vetted([one], claims, 'b@t').paths).toEqual(['b.d.backlog_bytes']);
     expect(vetted([{ ...one, quiet: true }], claims, 'a@t').told).toEqual([]);
-  });
-
-  it('of a ratio is its first job’s, like any other', () => {
-    const claims = createClaims();
-    const share = ratio('share', { numerator: level, denominator: [level], help: 'h' });
-    const points = [{ path: 'b.d.share', base: 'b', metric: share, labels: { device: 'd' }, value: 0.5 }];
-    expect(vetRatios(points, claims, 'a@t')).toEqual({ points, problems: [] });
-    expect(vetRatios(points, claims, 'a@t').points).toEqual(points);
-    const other = vetRatios(points, claims, 'b@t');
-    expect(other.points).toEqual([]);
-    expect(other.problems.map(({ message }) => message)).toEqual([
-      'b.d.share: job a@t already sends it; give one of the jobs other options',
-    ]);
   });
 
   it('is free once its own job has released it', () => {

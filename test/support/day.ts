@@ -5,7 +5,7 @@ import type { JobConfig } from '../../src/config.ts';
 import { Failure } from '../../src/errors.ts';
 import { localTarget } from '../../src/hosts/local.ts';
 import { createJobSet, type JobSet } from '../../src/job-set.ts';
-import { counter, gauge, type Sample, sample } from '../../src/metric.ts';
+import { counter, gauge, ratio, type Sample, sample } from '../../src/metric.ts';
 import { statsdSink } from '../../src/sinks/statsd.ts';
 import { statsdSinkOptions } from '../../src/sinks/statsd-options.ts';
 import { createClaims } from '../../src/vet.ts';
@@ -14,6 +14,7 @@ import { fakeClock } from './fake-clock.ts';
 const about = { unit: 'things', help: 'For tests.', source: 'test', labels: ['vif'] as const };
 const bytes = counter('bytes', about);
 const depth = gauge('depth', about);
+const share = ratio('share', { numerator: bytes, denominator: [depth], help: 'For tests.' });
 
 /** VIFs that come and go, counters that restart, a run in ten that fails, a run in seven with a problem. */
 export function churn(vifs: number) {
@@ -21,7 +22,7 @@ export function churn(vifs: number) {
   return defineCollector({
     name: 'churn',
     options: z.strictObject({}),
-    metrics: { bytes, depth },
+    metrics: { bytes, depth, share },
     async collect() {
       run += 1;
       if (run % 10 === 0) throw new Failure('E_CONNECT', `run ${run} failed`);

@@ -58,7 +58,7 @@ export function defaultConfigFile(systemFile = SYSTEM_FILE): string {
     // One that cannot be looked at may be there: whoever reads it says why not.
     if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return systemFile;
   }
-  const beside = import.meta.url.includes('/dist/') ? '../../config/edgestatd.yaml' : '../config/edgestatd.yaml';
+  const beside = import.meta.url.endsWith('.js') ? '../../config/edgestatd.yaml' : '../config/edgestatd.yaml';
   return fileURLToPath(new URL(beside, import.meta.url));
 }
 

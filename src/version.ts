@@ -4,6 +4,6 @@ import { readFileSync } from 'node:fs';
 export const version: string = readVersion();
 
 function readVersion(): string {
-  const beside = import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json';
+  const beside = import.meta.url.endsWith('.js') ? '../../package.json' : '../package.json';
   return (JSON.parse(readFileSync(new URL(beside, import.meta.url), 'utf8')) as { version: string }).version;
 }

@@ -25,13 +25,13 @@ export async function day(): Promise<string[]> {
   const tookMs = performance.now() - beganMs;
   await day.stop();
   await udp.close();
-  const told = (name: 'timers' | 'series' | 'resources' | 'heapMiB', digits = 0): string =>
+  const told = (name: 'timers' | 'series' | 'sockets' | 'heapMiB', digits = 0): string =>
     `${name}: ${first[name].toFixed(digits)} after 1 h, ${last[name].toFixed(digits)} after 24 h`;
   return [
     `${last.runs} runs in ${(tookMs / 1000).toFixed(1)} s`,
     told('timers'),
     told('series'),
-    told('resources'),
+    told('sockets'),
     told('heapMiB', 2),
   ];
 }

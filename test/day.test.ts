@@ -17,6 +17,8 @@ it('has as many timers, sockets and series after 24 hours of ticks as after one'
   udp.datagrams.length = 0;
   await day.pass(23 * 3600);
   const { runs: all, ...last } = day.figures();
+  // The listener's and the sink's.
+  expect(first.sockets).toBe(2);
   expect(runs).toBeGreaterThan(355);
   expect(all).toBeGreaterThan(8630);
   expect(last).toEqual(first);

@@ -1,4 +1,5 @@
 /** Jobs at work on a fake clock, for as long as a test likes: what grows is a leak. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { z } from 'zod';
 import { defineCollector } from '../../src/collector.ts';
 import type { JobConfig } from '../../src/config.ts';
@@ -39,10 +40,28 @@ export function churn(vifs: number) {
   });
 }
 
+/** UDP sockets that this process has open: not those of the test runner, which come and go, but all of ours. */
+function udpSockets(): number {
+  const inodes = new Set(
+    readFileSync('/proc/net/udp', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/)[9]),
+  );
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+      return inode !== undefined && inodes.has(inode);
+    } catch {
+      // The descriptor that reads the folder is gone by now.
+      return false;
+    }
+  }).length;
+}
+
 export interface Day {
   /** Lets so many seconds pass, and the event loop do what they call for. */
   pass(seconds: number): Promise<void>;
-  figures(): { timers: number; series: number; resources: number; runs: number };
+  figures(): { timers: number; series: number; sockets: number; runs: number };
   stop(): Promise<void>;
 }
 
@@ -79,7 +98,7 @@ export async function startDay(port: number, vifs: number): Promise<Day> {
     figures: () => ({
       timers: clock.timers,
       series: claims.size,
-      resources: process.getActiveResourcesInfo().length,
+      sockets: udpSockets(),
       runs,
     }),
     async stop() {

@@ -6,9 +6,15 @@ export {
   type Collector,
   type Context,
   defineCollector,
+  type Hop,
   type Host,
   type HttpOptions,
+  type Kept,
+  type Lasting,
+  type NetlinkRequest,
   type Reading,
+  type Trace,
+  type Verdict,
 } from './collector.ts';
 export { type Code, type Evidence, Failure } from './errors.ts';
 export { counter, duration, gauge, type Kind, type Labels, type Metric, ratio, type Sample, sample } from './metric.ts';

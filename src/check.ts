@@ -1,12 +1,13 @@
 /** `edgestatd check`: tries every job and sink of a configuration, and says what to do about what fails. */
 import type { Clock } from './clock.ts';
+import type { Verdict } from './collector.ts';
 import type { Config } from './config.ts';
 import type { Code, Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from './job.ts';
 import { basePath } from './naming.ts';
 import { run } from './run.ts';
-import { checkStatsd, type Verdict } from './sinks/canary.ts';
+import { checkStatsd } from './sinks/canary.ts';
 import { createClaims } from './vet.ts';
 
 export interface Finding extends Verdict {

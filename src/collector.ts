@@ -21,6 +21,23 @@ export interface HttpOptions {
   readonly maxBytes?: number;
 }
 
+/** One dump over rtnetlink(7): the message type (`RTM_GETTCLASS`) and the message's body, without its header. */
+export interface NetlinkRequest {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+/** What something that outlives a run can reach; `until` ends the call, and what it opened. */
+export interface Lasting {
+  /** As the host's `connect`, but the connection lives until the signal, not until the run's deadline. */
+  connect(socketPath: string, until: AbortSignal): Promise<Duplex>;
+}
+
+/** Something that outlives a run: a live replica, what was learnt before. Closed with its target. */
+export interface Kept {
+  close(): void;
+}
+
 /** One measured machine during one run; every call dies with the run's deadline and rejects with a Failure. */
 export interface Host {
   /** The target's name as it stands in the series, for example `hv01`. */
@@ -39,6 +56,17 @@ export interface Host {
    * `E_CONNECT E_AUTH E_DENIED E_NOT_FOUND E_HTTP_STATUS E_PARSE E_TIMEOUT E_OUTPUT_SIZE`.
    */
   getJson(url: string, options?: HttpOptions): Promise<unknown>;
+  /**
+   * Dumps over a NETLINK_ROUTE socket in the network namespace of that machine; resolves with the messages as they were
+   * received, several in each buffer, without the final `NLMSG_DONE`.
+   * `E_NOT_FOUND` where there is no way to do so (not this machine, no koffi). `E_DENIED E_EXIT E_CONNECT E_TIMEOUT`.
+   */
+  netlink(request: NetlinkRequest): Promise<readonly Uint8Array[]>;
+  /**
+   * What outlives the run, by a key that says all that it depends on: made at first use, the same for every run and
+   * job of the target afterwards. It must recover by itself, since nothing makes it again.
+   */
+  keep<Value extends Kept>(key: string, make: (lasting: Lasting) => Value): Value;
 }
 
 export interface Context<Options> {
@@ -56,6 +84,35 @@ export interface Reading {
   readonly ratios?: readonly string[];
 }
 
+/** One thing that a collector needs, tried. */
+export interface Verdict {
+  readonly level: 'ok' | 'warn' | 'fail';
+  /** What was tried and found, and what to do about it. */
+  readonly text: string;
+}
+
+/** One link of a chain that a collector explains, in the order in which a packet or an operator meets them. */
+export interface Hop {
+  /** What kind of thing it is, in the field's words: `interface`, `queue`, `class`. */
+  readonly kind: string;
+  /** Which one: its name, row or id. Undefined: the chain is broken here. */
+  readonly identity: string | undefined;
+  /** What is known of it, in the order in which it is shown. */
+  readonly facts: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** The command that shows it, word by word. */
+  readonly command?: readonly string[];
+  /** What is missing or wrong here, and what that means. */
+  readonly broken?: string;
+}
+
+export interface Trace {
+  /** What the words were taken for: `ip 10.0.0.37`. */
+  readonly subject: string;
+  /** One for each way that was found; none: nothing is known of the subject. */
+  readonly chains: readonly (readonly Hop[])[];
+  readonly problems: readonly Failure[];
+}
+
 export interface Collector<Options = unknown> {
   /** Folder, configuration key and path segment: `[a-z][a-z0-9_]*`. */
   readonly name: string;
@@ -64,6 +121,10 @@ export interface Collector<Options = unknown> {
   readonly metrics: Readonly<Record<string, Metric>>;
   /** Reads once. An exception ends the run (`up 0`); problems are values. Never called twice at once for one job. */
   collect(context: Context<Options>): Promise<Reading>;
+  /** For `edgestatd check`: tries what the collector needs (sockets, permissions, programs and their versions). */
+  check?(context: Context<Options>): Promise<readonly Verdict[]>;
+  /** For `edgestatd trace WHAT`: explains one thing. Undefined: it is none of this collector's. */
+  trace?(context: Context<Options>, what: string): Promise<Trace | undefined>;
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,62}$/;

@@ -15,6 +15,8 @@ export interface Metric<Label extends string = string> {
   readonly unit: string;
   /** In the order in which their values stand in the series. */
   readonly labels: readonly Label[];
+  /** Labels that stand where labels are tags, and never in the path: what identifies nothing by itself. */
+  readonly tags?: readonly string[];
   readonly help: string;
   /** Where the number comes from: a kernel file and field, a man page, an RFC section. */
   readonly source: string;
@@ -37,11 +39,17 @@ export interface Sample {
   readonly value: number | bigint;
   /** Feeds ratios, and is not itself sent. */
   readonly quiet?: true;
+  /**
+   * What was counted, where its labels are found out and may change while it lives (a class and the VIF that uses it):
+   * totals go on from one run to the next by it. One origin has one set of labels in a run.
+   */
+  readonly origin?: string;
 }
 
 interface Description<Label extends string> {
   readonly unit: string;
   readonly labels?: readonly Label[];
+  readonly tags?: readonly string[];
   readonly help: string;
   readonly source: string;
 }
@@ -81,7 +89,8 @@ export function ratio<const Label extends string>(
   const { numerator, denominator } = about;
   const below = denominator.map((metric) => metric.name).join(' + ');
   const above = about.factor === undefined ? numerator.name : `${about.factor} × ${numerator.name}`;
-  return { name, kind: 'ratio', unit: 'ratio', labels: numerator.labels, source: `${above} / ${below}`, ...about };
+  const shared = { labels: numerator.labels, ...(numerator.tags === undefined ? {} : { tags: numerator.tags }) };
+  return { name, kind: 'ratio', unit: 'ratio', ...shared, source: `${above} / ${below}`, ...about };
 }
 
 /** Takes one sample. Labels are checked by the compiler against the metric's declaration. */

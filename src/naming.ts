@@ -63,7 +63,7 @@ export function tagged(
   style: Exclude<TagStyle, 'none'>,
 ): { readonly name: string; readonly suffix: string } {
   let tags = '';
-  for (const label of metric.labels) {
+  for (const label of metric.tags === undefined ? metric.labels : [...metric.labels, ...metric.tags]) {
     const value = labels[label];
     if (value === undefined) continue;
     const clean = segment(value);

@@ -26,6 +26,10 @@ function hostOf(programs: (command: string) => string | Promise<string>, files: 
     },
     connect: () => Promise.reject(missing('socket')),
     getJson: () => Promise.reject(missing('url')),
+    netlink: () => Promise.reject(missing('netlink')),
+    keep: () => {
+      throw new Error('nothing is kept');
+    },
   };
 }
 

@@ -2,9 +2,10 @@
 
 import { readWhole } from './file.ts';
 import { getJson } from './http.ts';
+import { createRtnetlink } from './netlink.ts';
 import { runProgram } from './program.ts';
 import { connectUnix } from './socket.ts';
-import type { Target } from './target.ts';
+import { keeper, type Target, within } from './target.ts';
 
 export interface LocalLimits {
   /** Largest output of a program, file or reply, in bytes. */
@@ -19,6 +20,8 @@ export const localLimits: LocalLimits = { maxOutputBytes: 64 * 1024 * 1024, kill
 
 export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Target {
   const bounds = { ...localLimits, ...limits };
+  const rtnetlink = createRtnetlink();
+  const kept = keeper({ connect: (path, until) => connectUnix(path, until).answer });
   return {
     name,
     open(deadline) {
@@ -41,11 +44,16 @@ export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Ta
         readFile: (path) => follow(readWhole(path, deadline, bounds.maxOutputBytes)),
         connect: (path) => follow(connectUnix(path, deadline)),
         getJson: (url, options) => getJson(url, { maxBytes: bounds.maxOutputBytes, ...options }, deadline),
+        netlink: (request) => within(deadline, rtnetlink.dump(request)),
+        keep: kept.keep,
         async settled() {
           await Promise.allSettled([...pending]);
         },
       };
     },
-    async close() {},
+    async close() {
+      kept.close();
+      rtnetlink.close();
+    },
   };
 }

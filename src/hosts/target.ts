@@ -1,5 +1,5 @@
 /** A target keeps what outlives a run; a run sees it through a host that dies with the run's deadline. */
-import type { Host } from '../collector.ts';
+import type { Host, Kept, Lasting } from '../collector.ts';
 
 /** A host for one run. */
 export interface OpenHost extends Host {
@@ -31,4 +31,23 @@ export async function within<Value>(deadline: AbortSignal, work: Promise<Value>)
   } finally {
     deadline.removeEventListener('abort', stop);
   }
+}
+
+/** What the runs of one target share, made at first use. */
+export function keeper(lasting: Lasting): { readonly keep: Host['keep']; close(): void } {
+  const kept = new Map<string, Kept>();
+  return {
+    keep<Value extends Kept>(key: string, make: (lasting: Lasting) => Value): Value {
+      const before = kept.get(key);
+      // The key says what it is, so its type is that of whoever made it.
+      if (before !== undefined) return before as Value;
+      const made = make(lasting);
+      kept.set(key, made);
+      return made;
+    },
+    close() {
+      for (const one of kept.values()) one.close();
+      kept.clear();
+    },
+  };
 }

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
+import type { Verdict } from '../collector.ts';
 import { asFailure } from '../errors.ts';
 import { gauge } from '../metric.ts';
 import type { Point } from '../point.ts';
@@ -13,11 +14,6 @@ import { packing } from './packing.ts';
 import { ask, badLinesIn, gaugeIn } from './statsd-admin.ts';
 import type { StatsdSinkOptions } from './statsd-options.ts';
 import { udpPeer } from './udp.ts';
-
-export interface Verdict {
-  readonly level: 'ok' | 'warn' | 'fail';
-  readonly text: string;
-}
 
 const POLL_MS = 50;
 const POLLS = 40;

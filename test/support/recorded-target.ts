@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Code, codes, Failure } from '../../src/errors.ts';
-import { type Target, within } from '../../src/hosts/target.ts';
+import { keeper, type Target, within } from '../../src/hosts/target.ts';
 
 const failure = z.strictObject({ code: z.enum(Object.keys(codes) as [Code, ...Code[]]), message: z.string().min(1) });
 const argv = z.array(z.string()).min(1);
@@ -69,6 +69,10 @@ export interface RecordedTarget extends Target {
 export function recordedTarget(name: string, { readings }: Session): RecordedTarget {
   const asked = readings.map(() => new Set<string>());
   let runs = 0;
+  const refuse = async (what: string): Promise<never> => {
+    throw new Failure('E_NOT_FOUND', `${what} is not in the recording`);
+  };
+  const kept = keeper({ connect: (path) => refuse(`socket ${path}`) });
   return {
     name,
     open(deadline) {
@@ -81,19 +85,20 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
         if ('failure' in answer) throw new Failure(answer.failure.code, answer.failure.message, evidence);
         return readFileSync(answer.file, 'utf8');
       };
-      const refuse = async (what: string): Promise<never> => {
-        throw new Failure('E_NOT_FOUND', `${what} is not in the recording`);
-      };
       return {
         name,
         run: (words) => within(deadline, answerTo(programKey(words), { argv: words })),
         readFile: (path) => within(deadline, answerTo(fileKey(path), { path })),
         connect: (path) => within(deadline, refuse(`socket ${path}`)),
         getJson: (url) => within(deadline, refuse(url)),
+        netlink: ({ type }) => within(deadline, refuse(`netlink dump ${type}`)),
+        keep: kept.keep,
         async settled() {},
       };
     },
-    async close() {},
+    async close() {
+      kept.close();
+    },
     unasked: () =>
       readings.flatMap((recorded, index) =>
         [...recorded.keys()].filter((key) => !asked[index]?.has(key)).map((key) => `run ${index + 1}: ${key}`),

@@ -3,18 +3,22 @@ import type { Labels, Metric } from './metric.ts';
 
 /** All series of the job with the same labels: one measured thing. */
 export interface Entity {
-  readonly key: string;
-  readonly labels: Labels;
-  readonly bornIn: number;
+  key: string;
+  labels: Labels;
+  bornIn: number;
   /** Its counters began at zero within the job's sight. */
-  readonly fromZero: boolean;
+  fromZero: boolean;
+  /** What is counted, where that is told apart from its labels. */
+  origin: string | undefined;
+  /** The run in which its origin was found under its labels. */
+  placedIn: number;
   readonly series: Map<string, Series>;
   advancedIn: number;
   recreatedIn: number;
 }
 
 export interface Series {
-  readonly path: string;
+  path: string;
   readonly metric: Metric;
   readonly entity: Entity;
   before: number | bigint | undefined;

@@ -6,13 +6,16 @@
  * - a 32-bit counter that went down while a 64-bit sibling went up has wrapped: its increment is modulo 2^32;
  * - any other counter that went down means that the entity was re-created: all its counters start again from
  *   what they show now, and nothing is sent for them in this run;
+ * - what has an origin is the same entity under whatever labels: its totals go on when it is named anew, and one that
+ *   takes a name from another does not continue that one's totals;
  * - a series that vanished gets one final 0 if it is a gauge or ratio (StatsD repeats a silent gauge for ever);
  * - what a problem covers is unknown, not vanished; a run that failed is not applied, so it changes nothing.
  */
 import type { Failure } from './errors.ts';
 import { advance, type Entity, type Series, settleFallen } from './increments.ts';
-import type { Labels, Metric } from './metric.ts';
+import type { Labels, Metric, Sample } from './metric.ts';
 import type { Naming } from './naming.ts';
+import { entityKey, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
 import { ratioOf } from './ratios.ts';
 import type { Named } from './vet.ts';
@@ -53,24 +56,42 @@ interface TotalsOptions {
 export function createTotals(naming: Naming, options: TotalsOptions = {}): Totals {
   const known = new Map<string, Series>();
   const entities = new Map<string, Entity>();
+  const byOrigin = new Map<string, Entity>();
   let run = 0;
   let sawAll = options.startsFromZero ?? false;
   let problemsBefore: readonly Failure[] = [];
   let readBeforeMs: number | undefined;
 
-  const entityOf = (metric: Metric, labels: Labels): Entity => {
-    const key = `${metric.labels.join(',')} ${naming.entityPath(metric.labels, labels)}`;
+  const startsFromZero = (labels: Labels): boolean =>
+    sawAll && !problemsBefore.some((problem) => covers(problem, labels));
+
+  const entityOf = ({ labels: names }: Metric, labels: Labels, origin?: string): Entity => {
+    const key = entityKey(naming, names, labels);
     let entity = entities.get(key);
     if (entity === undefined) {
-      const fromZero = sawAll && !problemsBefore.some((problem) => covers(problem, labels));
-      entity = { key, labels, bornIn: run, fromZero, series: new Map(), advancedIn: 0, recreatedIn: 0 };
+      const fromZero = startsFromZero(labels);
+      const fresh = { series: new Map<string, Series>(), advancedIn: 0, recreatedIn: 0, placedIn: run };
+      entity = { key, labels, bornIn: run, fromZero, origin, ...fresh };
       entities.set(key, entity);
+      if (origin !== undefined) byOrigin.set(origin, entity);
     }
     return entity;
   };
 
-  const remember = (path: string, metric: Metric, labels: Labels): Series => {
-    const entity = entityOf(metric, labels);
+  /** Another thing has this entity's name now: its counters begin anew, and its gauges just go on. */
+  const takeOver = (entity: Entity, origin: string, labels: Labels): void => {
+    if (entity.origin !== undefined && byOrigin.get(entity.origin) === entity) byOrigin.delete(entity.origin);
+    Object.assign(entity, { origin, labels, bornIn: run, placedIn: run, fromZero: startsFromZero(labels) });
+    byOrigin.set(origin, entity);
+    for (const series of entity.series.values()) {
+      if (series.metric.kind !== 'counter') continue;
+      series.total = entity.fromZero ? 0 : undefined;
+      series.readAtMs = entity.fromZero ? readBeforeMs : undefined;
+    }
+  };
+
+  const remember = (path: string, metric: Metric, labels: Labels, origin?: string): Series => {
+    const entity = entityOf(metric, labels, origin);
     const series: Series = {
       path,
       metric,
@@ -95,9 +116,13 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   };
 
   const forget = (series: Series): void => {
+    const { entity } = series;
     known.delete(series.path);
-    series.entity.series.delete(series.metric.name);
-    if (series.entity.series.size === 0) entities.delete(series.entity.key);
+    entity.series.delete(series.metric.name);
+    if (entity.series.size === 0) {
+      entities.delete(entity.key);
+      if (entity.origin !== undefined) byOrigin.delete(entity.origin);
+    }
     options.onForget?.(series.path);
   };
 
@@ -105,6 +130,16 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     const { path, metric, entity, total } = series;
     const shared = { path, base: naming.base, metric, labels: entity.labels, value };
     return metric.kind === 'counter' && total !== undefined ? { ...shared, total } : shared;
+  };
+
+  /** The series of a sample; what it counted before may have been another's, or have stood elsewhere. */
+  const seriesOf = (path: string, { metric, labels, origin }: Sample): Series => {
+    const before = known.get(path);
+    if (before !== undefined && before.entity.origin !== origin && origin !== undefined)
+      takeOver(before.entity, origin, labels);
+    const series = before ?? remember(path, metric, labels, origin);
+    series.entity.labels = labels;
+    return series;
   };
 
   const measureRatios = (ratios: readonly Metric[], points: Point[]): void => {
@@ -150,10 +185,11 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   return {
     apply({ named, problems, ratios, readAtMs }) {
       run += 1;
+      const left = moveOrigins(named, { known, entities, byOrigin }, naming, run);
       const fallen: Series[] = [];
       const seen: Series[] = [];
       for (const { path, sample } of named) {
-        const series = known.get(path) ?? remember(path, sample.metric, sample.labels);
+        const series = seriesOf(path, sample);
         series.seenIn = run;
         series.heldRuns = 0;
         if (sample.metric.kind === 'counter') advance(series, sample.value, readAtMs, run, fallen);
@@ -168,6 +204,11 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       }
       measureRatios(ratios, points);
       dropVanished(problems, points);
+      for (const series of left) {
+        if (known.has(series.path)) continue;
+        if (series.shown) points.push(point(series, 0));
+        options.onForget?.(series.path);
+      }
       sawAll = true;
       problemsBefore = problems;
       readBeforeMs = readAtMs;

@@ -1,0 +1,73 @@
+/**
+ * Entities whose labels are found out (a class is named after the VIF that uses it) may get other labels while they
+ * live. Their totals go on under the new ones, so that a new name is neither a spike nor a lost interval.
+ */
+import type { Entity, Series } from './increments.ts';
+import type { Labels, Metric } from './metric.ts';
+import type { Naming } from './naming.ts';
+import type { Named } from './vet.ts';
+
+/** What is remembered of a job's entities; the maps are changed in place. */
+export interface Remembered {
+  /** By series path. */
+  readonly known: Map<string, Series>;
+  /** By entity key. */
+  readonly entities: Map<string, Entity>;
+  readonly byOrigin: Map<string, Entity>;
+}
+
+export function entityKey(naming: Naming, labelNames: readonly string[], labels: Labels): string {
+  return `${labelNames.join(',')} ${naming.entityPath(labelNames, labels)}`;
+}
+
+/**
+ * Gives each entity whose origin stands under other labels now those labels, and frees what was counted under them
+ * before. Returns the series that nobody has any more: their last values may have to be ended.
+ */
+export function moveOrigins(named: readonly Named[], remembered: Remembered, naming: Naming, run: number): Series[] {
+  const { known, entities, byOrigin } = remembered;
+  const moves: { readonly entity: Entity; readonly metric: Metric; readonly labels: Labels }[] = [];
+  let last: string | undefined;
+  for (const { sample } of named) {
+    const { origin, metric, labels } = sample;
+    if (origin === undefined || origin === last) continue;
+    last = origin;
+    const entity = byOrigin.get(origin);
+    if (entity === undefined || entity.placedIn === run) continue;
+    entity.placedIn = run;
+    if (metric.labels.some((name) => entity.labels[name] !== labels[name])) moves.push({ entity, metric, labels });
+    else entity.labels = labels;
+  }
+  if (moves.length === 0) return [];
+
+  const left: Series[] = [];
+  const detach = (entity: Entity): void => {
+    if (entities.get(entity.key) === entity) entities.delete(entity.key);
+    const before = { ...entity };
+    for (const series of entity.series.values()) {
+      if (known.get(series.path) === series) known.delete(series.path);
+      left.push({ ...series, entity: before });
+      // It is computed, and claims its new series when it is shown there.
+      if (series.metric.kind === 'ratio') entity.series.delete(series.metric.name);
+    }
+  };
+  for (const { entity } of moves) detach(entity);
+  for (const { entity, metric, labels } of moves) {
+    const key = entityKey(naming, metric.labels, labels);
+    const there = entities.get(key);
+    if (there !== undefined) {
+      // It is not in this reading under these labels, and its name is taken.
+      detach(there);
+      if (there.origin !== undefined && there.placedIn !== run) byOrigin.delete(there.origin);
+    }
+    entity.key = key;
+    entity.labels = labels;
+    entities.set(key, entity);
+    for (const series of entity.series.values()) {
+      series.path = naming.path(series.metric, labels);
+      series.shown = false;
+      known.set(series.path, series);
+    }
+  }
+  return left.filter(({ path }) => !known.has(path));
+}

@@ -45,10 +45,13 @@ export function columnValue(json: unknown): Value | undefined {
   if (!Array.isArray(json) || json.length !== 2 || !Array.isArray(json[1])) return undefined;
   const [kind, parts] = json as [unknown, unknown[]];
   if (kind === 'set') {
+    if (parts.length === 0) return noAtoms;
     const atoms = parts.map(atomOf);
     return atoms.includes(undefined) ? undefined : (atoms as Atom[]);
   }
   if (kind !== 'map') return undefined;
+  // Most columns of most rows are empty: they share one.
+  if (parts.length === 0) return none;
   const map = new Map<string, Atom>();
   for (const part of parts) {
     const [key, value] = Array.isArray(part) ? part.map(atomOf) : [];
@@ -105,3 +108,4 @@ export function mapIn(value: Value | undefined): ReadonlyMap<string, Atom> {
 }
 
 const none: ReadonlyMap<string, Atom> = new Map();
+const noAtoms: readonly Atom[] = Object.freeze([]);

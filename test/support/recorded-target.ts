@@ -4,13 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { type Code, codes, Failure } from '../../src/errors.ts';
+import type { NetlinkRequest } from '../../src/collector.ts';
+import { type Code, codes, type Evidence, Failure } from '../../src/errors.ts';
 import { keeper, type Target, within } from '../../src/hosts/target.ts';
+import { exchangesOf, questionsOf, recordedSockets, type SocketAnswer, socketQuestion } from './recorded-sockets.ts';
 
 const failure = z.strictObject({ code: z.enum(Object.keys(codes) as [Code, ...Code[]]), message: z.string().min(1) });
 const argv = z.array(z.string()).min(1);
+const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
 
 const answersShape = {
   /** Path on the machine → file of the recording, or why it could not be read. */
@@ -19,21 +23,37 @@ const answersShape = {
   programs: z
     .array(z.union([z.strictObject({ argv, file: z.string() }), z.strictObject({ argv, failure })]))
     .default([]),
+  /** Path of a unix socket → what it says there (JSON-RPC), or why nobody can connect. */
+  sockets: z.record(z.string().startsWith('/'), z.union([exchangesOf, z.strictObject({ failure })])).default({}),
+  /** Message type and, where it matters, the request's body (hex, quoted) → file with the received messages. */
+  netlink: z
+    .array(
+      z.union([
+        z.strictObject({ type: z.int(), body: hex.optional(), file: z.string() }),
+        z.strictObject({ type: z.int(), body: hex.optional(), failure }),
+      ]),
+    )
+    .default([]),
 };
 const answers = z.strictObject(answersShape);
 const sessionFile = z.strictObject({
   ...answersShape,
   /** The options that the collector runs with. */
   options: z.record(z.string(), z.unknown()),
-  /** Instead of `files` and `programs`: what successive runs read. */
+  /** Instead of these: what successive runs read. */
   readings: z.array(answers).min(2).optional(),
 });
 
-type Answer = { readonly file: string } | { readonly failure: z.infer<typeof failure> };
+type Answer =
+  | { readonly file: string }
+  | { readonly failure: z.infer<typeof failure> }
+  /** A socket that takes connections. */
+  | { readonly up: true }
+  | SocketAnswer;
 
 export interface Session {
   readonly options: Readonly<Record<string, unknown>>;
-  /** One for each run; a question (`path`, or the words of a command) → its answer. */
+  /** One for each run; a question (a path, the words of a command, a request) → its answer. */
   readonly readings: readonly ReadonlyMap<string, Answer>[];
   /** The files of the recording. */
   readonly references: readonly string[];
@@ -42,17 +62,27 @@ export interface Session {
 const fileKey = (path: string): string => `file ${path}`;
 const programKey = (words: readonly string[]): string => `program ${JSON.stringify(words)}`;
 
+const netlinkKey = (type: number, body?: string): string => `netlink ${type}${body === undefined ? '' : ` ${body}`}`;
+
 export function readSession(folder: string): Session {
   const data = sessionFile.parse(parse(readFileSync(join(folder, 'session.yaml'), 'utf8')));
-  const readings = (data.readings ?? [data]).map(({ files, programs }) => {
+  const readings = (data.readings ?? [data]).map(({ files, programs, sockets, netlink }) => {
     const recorded = new Map<string, Answer>();
+    const add = (question: string, answer: Answer): void => {
+      if (recorded.has(question)) throw new Error(`${folder}/session.yaml answers twice: ${question}`);
+      recorded.set(question, 'file' in answer ? { ...answer, file: join(folder, answer.file) } : answer);
+    };
     for (const [path, answer] of Object.entries(files))
-      recorded.set(fileKey(path), typeof answer === 'string' ? { file: join(folder, answer) } : answer);
-    for (const program of programs)
-      recorded.set(
-        programKey(program.argv),
-        'file' in program ? { file: join(folder, program.file) } : { failure: program.failure },
-      );
+      add(fileKey(path), typeof answer === 'string' ? { file: answer } : answer);
+    for (const { argv: words, ...answer } of programs) add(programKey(words), answer);
+    for (const [path, answer] of Object.entries(sockets)) {
+      if ('failure' in answer) add(socketQuestion(path), answer);
+      else {
+        add(socketQuestion(path), { up: true });
+        for (const [question, exchange] of questionsOf(path, answer)) add(question, exchange);
+      }
+    }
+    for (const { type, body, ...answer } of netlink) add(netlinkKey(type, body), answer);
     return recorded;
   });
   const all = readings.flatMap((recorded) => [...recorded.values()]);
@@ -69,35 +99,67 @@ export interface RecordedTarget extends Target {
 export function recordedTarget(name: string, { readings }: Session): RecordedTarget {
   const asked = readings.map(() => new Set<string>());
   let runs = 0;
-  const refuse = async (what: string): Promise<never> => {
-    throw new Failure('E_NOT_FOUND', `${what} is not in the recording`);
+  const readingOf = (run: number): number => Math.max(0, Math.min(run, readings.length) - 1);
+  const lookIn = (index: number, question: string): Answer | undefined => {
+    const answer = readings[index]?.get(question);
+    if (answer !== undefined) asked[index]?.add(question);
+    return answer;
   };
-  const kept = keeper({ connect: (path) => refuse(`socket ${path}`) });
+  /** The answer to a question, or the Failure that was recorded; what was not recorded does not exist. */
+  const demand = (index: number, question: string, evidence: Evidence): Exclude<Answer, { failure: unknown }> => {
+    const answer = lookIn(index, question);
+    if (answer === undefined) throw new Failure('E_NOT_FOUND', `${question} is not in the recording`, evidence);
+    if ('failure' in answer) throw new Failure(answer.failure.code, answer.failure.message, evidence);
+    return answer;
+  };
+  const contentOf = async (index: number, question: string, evidence: Evidence): Promise<Buffer> => {
+    const answer = demand(index, question, evidence);
+    if (!('file' in answer)) throw new Failure('E_BUG', `${question} has no file`, evidence);
+    return readFileSync(answer.file);
+  };
+  const textOf = async (index: number, question: string, evidence: Evidence): Promise<string> =>
+    (await contentOf(index, question, evidence)).toString('utf8');
+
+  const sockets = recordedSockets(
+    (path) => 'up' in (lookIn(readingOf(runs), socketQuestion(path)) ?? {}),
+    (question) => {
+      const answer = lookIn(readingOf(runs), question);
+      return answer !== undefined && ('file' in answer || 'error' in answer) ? answer : undefined;
+    },
+  );
+  const connect = async (path: string, until: AbortSignal): Promise<Duplex> => {
+    until.throwIfAborted();
+    demand(readingOf(runs), socketQuestion(path), { path });
+    return sockets.connect(path, until);
+  };
+  const kept = keeper({ connect });
   return {
     name,
     open(deadline) {
-      const index = Math.min(runs, readings.length - 1);
       runs += 1;
-      const answerTo = async (question: string, evidence: { argv?: readonly string[]; path?: string }) => {
-        asked[index]?.add(question);
-        const answer = readings[index]?.get(question);
-        if (answer === undefined) throw new Failure('E_NOT_FOUND', `${question} is not in the recording`, evidence);
-        if ('failure' in answer) throw new Failure(answer.failure.code, answer.failure.message, evidence);
-        return readFileSync(answer.file, 'utf8');
+      const index = readingOf(runs);
+      sockets.begin();
+      const refuse = async (what: string): Promise<never> => {
+        throw new Failure('E_NOT_FOUND', `${what} is not in the recording`);
+      };
+      const dump = async ({ type, body }: NetlinkRequest): Promise<readonly Uint8Array[]> => {
+        const exact = netlinkKey(type, Buffer.from(body).toString('hex'));
+        return [await contentOf(index, readings[index]?.has(exact) ? exact : netlinkKey(type), {})];
       };
       return {
         name,
-        run: (words) => within(deadline, answerTo(programKey(words), { argv: words })),
-        readFile: (path) => within(deadline, answerTo(fileKey(path), { path })),
-        connect: (path) => within(deadline, refuse(`socket ${path}`)),
+        run: (words) => within(deadline, textOf(index, programKey(words), { argv: words })),
+        readFile: (path) => within(deadline, textOf(index, fileKey(path), { path })),
+        connect: (path) => within(deadline, connect(path, deadline)),
         getJson: (url) => within(deadline, refuse(url)),
-        netlink: ({ type }) => within(deadline, refuse(`netlink dump ${type}`)),
+        netlink: (request) => within(deadline, dump(request)),
         keep: kept.keep,
         async settled() {},
       };
     },
     async close() {
       kept.close();
+      sockets.close();
     },
     unasked: () =>
       readings.flatMap((recorded, index) =>

@@ -6,6 +6,7 @@ export {
   type Collector,
   type Context,
   defineCollector,
+  duration as durationOption,
   type Hop,
   type Host,
   type HttpOptions,

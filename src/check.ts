@@ -1,14 +1,15 @@
 /** `edgestatd check`: tries every job and sink of a configuration, and says what to do about what fails. */
 import type { Clock } from './clock.ts';
 import type { Verdict } from './collector.ts';
-import type { Config } from './config.ts';
-import type { Code, Failure } from './errors.ts';
+import type { Config, JobConfig } from './config.ts';
+import { asFailure, type Code, type Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from './job.ts';
 import { basePath } from './naming.ts';
 import { run } from './run.ts';
 import { checkStatsd } from './sinks/canary.ts';
 import { createClaims } from './vet.ts';
+import { visit } from './visit.ts';
 
 export interface Finding extends Verdict {
   /** `job tcp@local`, `sink statsd`. */
@@ -42,8 +43,9 @@ export async function* checkAll(
     const around = { prefix: config.prefix, target, claims };
     const batch = await run(planOf(job, target), clock);
     const { problems, samples } = deliveryOf(batch, job, around, freshMemory(job, around));
-    await target.close();
     const subject = `job ${job.id}`;
+    for (const verdict of await verdictsOf(job, target, clock)) yield { subject, ...verdict };
+    await target.close();
     if (batch.failure !== undefined) {
       yield { level: 'fail', subject, text: told(batch.failure) };
       continue;
@@ -65,6 +67,18 @@ export async function* checkAll(
         level: 'ok',
         text: sink.onlyOnTerminal ? 'writes to the terminal, if there is one' : 'writes to stdout',
       };
+  }
+}
+
+/** What the collector itself says of what it needs. */
+async function verdictsOf({ collector, options, timeoutMs }: JobConfig, target: Target, clock: Clock) {
+  if (collector.check === undefined) return [];
+  const atMs = clock.wallMs();
+  try {
+    const verdicts = await visit(target, timeoutMs, clock, async (host) => collector.check?.({ host, options, atMs }));
+    return verdicts ?? [];
+  } catch (thrown) {
+    return [{ level: 'fail', text: told(asFailure(thrown)) } as const];
   }
 }
 

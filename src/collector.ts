@@ -7,9 +7,10 @@
  * and time. Sink: where batches go. Series: the final dotted path. Point: a sample with its series, as sinks get it.
  */
 import type { Duplex } from 'node:stream';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { Failure } from './errors.ts';
 import type { Kind, Metric, Sample } from './metric.ts';
+import { DURATION_FORM, DURATION_PATTERN, durationMs } from './units.ts';
 
 export interface HttpOptions {
   readonly username?: string;
@@ -125,6 +126,15 @@ export interface Collector<Options = unknown> {
   check?(context: Context<Options>): Promise<readonly Verdict[]>;
   /** For `edgestatd trace WHAT`: explains one thing. Undefined: it is none of this collector's. */
   trace?(context: Context<Options>, what: string): Promise<Trace | undefined>;
+}
+
+/** An option that is a duration (`10s`); as milliseconds after parsing. */
+export function duration(minMs = 1, maxMs = 86_400_000 * 365) {
+  return z
+    .string({ error: `expected ${DURATION_FORM}` })
+    .regex(DURATION_PATTERN, `expected ${DURATION_FORM}`)
+    .transform((text) => durationMs(text) ?? Number.NaN)
+    .refine((ms) => ms >= minMs && ms <= maxMs, `expected a duration from ${minMs}ms to ${maxMs}ms`);
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,62}$/;

@@ -1,19 +1,10 @@
 /** The shape of the configuration file. Collectors add the shape of their options (`config.ts`). */
 import { z } from 'zod';
+import { duration } from './collector.ts';
 import { logLevels } from './log.ts';
 import { cronFault } from './schedule.ts';
 import { statsdSinkOptions } from './sinks/statsd-options.ts';
 import { stdoutSinkOptions } from './sinks/stdout-options.ts';
-import { DURATION_FORM, DURATION_PATTERN, durationMs } from './units.ts';
-
-/** A duration, as milliseconds after parsing. */
-export function duration(minMs = 1, maxMs = 86_400_000 * 365) {
-  return z
-    .string({ error: `expected ${DURATION_FORM}` })
-    .regex(DURATION_PATTERN, `expected ${DURATION_FORM}`)
-    .transform((text) => durationMs(text) ?? Number.NaN)
-    .refine((ms) => ms >= minMs && ms <= maxMs, `expected a duration from ${minMs}ms to ${maxMs}ms`);
-}
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const NAME_FORM = 'expected a name of letters, digits, "_" and "-" (at most 64)';

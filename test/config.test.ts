@@ -16,13 +16,12 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Collector, defineCollector } from '../src/collector.ts';
+import { type Collector, defineCollector, duration } from '../src/collector.ts';
 import { type Config, defaultConfigFile, loadConfig, targetName } from '../src/config.ts';
 import { dotted, readConfigFile, suggestion } from '../src/config-file.ts';
 import { Failure } from '../src/errors.ts';
 import { counter } from '../src/metric.ts';
 import { loadPlugins } from '../src/plugins.ts';
-import { duration } from '../src/schema.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'edgestatd-config-'));
 const file = join(directory, 'edgestatd.yaml');

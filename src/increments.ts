@@ -1,5 +1,6 @@
 /** Counters of one entity: totals → increments, with a wrap told from a new entity by its 64-bit siblings. */
 import type { Labels, Metric } from './metric.ts';
+import type { Known } from './vet.ts';
 
 /** All series of the job with the same labels: one measured thing. */
 export interface Entity {
@@ -17,7 +18,7 @@ export interface Entity {
   recreatedIn: number;
 }
 
-export interface Series {
+export interface Series extends Known {
   path: string;
   readonly metric: Metric;
   readonly entity: Entity;

@@ -82,7 +82,7 @@ export function deliveryOf(
   let problems: readonly Failure[] = batch.failure === undefined ? [] : [batch.failure];
   let sent = 0;
   if (batch.failure === undefined) {
-    const vetted = vet(samples, createNaming(base(collector.name)), around.claims, config.id);
+    const vetted = vet(samples, memory.totals.naming, around.claims, config.id);
     const known = [...told.map(asFailure), ...vetted.problems];
     const ratios = Object.values(collector.metrics).filter(
       (metric) => metric.kind === 'ratio' && (wanted === undefined || wanted.includes(metric.name)),

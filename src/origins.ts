@@ -24,7 +24,12 @@ export function entityKey(naming: Naming, labelNames: readonly string[], labels:
  * Gives each entity whose origin stands under other labels now those labels, and frees what was counted under them
  * before. Returns the series that nobody has any more: their last values may have to be ended.
  */
-export function moveOrigins(named: readonly Named[], remembered: Remembered, naming: Naming, run: number): Series[] {
+export function moveOrigins(
+  named: readonly Named[],
+  remembered: Remembered,
+  naming: Naming,
+  run: number,
+): { readonly moved: boolean; readonly left: readonly Series[] } {
   const { known, entities, byOrigin } = remembered;
   const moves: { readonly entity: Entity; readonly metric: Metric; readonly labels: Labels }[] = [];
   let last: string | undefined;
@@ -38,7 +43,7 @@ export function moveOrigins(named: readonly Named[], remembered: Remembered, nam
     if (metric.labels.some((name) => entity.labels[name] !== labels[name])) moves.push({ entity, metric, labels });
     else entity.labels = labels;
   }
-  if (moves.length === 0) return [];
+  if (moves.length === 0) return { moved: false, left: [] };
 
   const left: Series[] = [];
   const detach = (entity: Entity): void => {
@@ -66,8 +71,9 @@ export function moveOrigins(named: readonly Named[], remembered: Remembered, nam
     for (const series of entity.series.values()) {
       series.path = naming.path(series.metric, labels);
       series.shown = false;
+      series.claimed = false;
       known.set(series.path, series);
     }
   }
-  return left.filter(({ path }) => !known.has(path));
+  return { moved: true, left: left.filter(({ path }) => !known.has(path)) };
 }

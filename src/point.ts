@@ -11,5 +11,5 @@ export interface Point {
   /** The value now; of a counter the increment since the run before, undefined while that is unknown. */
   readonly value: number | undefined;
   /** Counters: the total as read. */
-  readonly total?: number | bigint;
+  readonly total?: number | bigint | undefined;
 }

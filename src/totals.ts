@@ -13,12 +13,13 @@
  */
 import type { Failure } from './errors.ts';
 import { advance, type Entity, type Series, settleFallen } from './increments.ts';
-import type { Labels, Metric, Sample } from './metric.ts';
+import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import { entityKey, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
 import { ratioOf } from './ratios.ts';
-import type { Named } from './vet.ts';
+import { covers } from './scope.ts';
+import type { Named, SeriesNaming } from './vet.ts';
 
 /** One applied reading of the job. */
 export interface Applied {
@@ -32,6 +33,8 @@ export interface Applied {
 }
 
 export interface Totals {
+  /** Names series as `createTotals` was told to; those that are remembered need not be put together again. */
+  readonly naming: SeriesNaming;
   /** Takes one reading, and returns what sinks get. */
   apply(reading: Applied): Point[];
   /** The options changed: what appears in the next run may be old, so it does not start from zero. */
@@ -62,6 +65,16 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   let problemsBefore: readonly Failure[] = [];
   let readBeforeMs: number | undefined;
 
+  // A collector gives all samples of an entity one labels object, so the last answer is mostly the next one.
+  let lastNames: readonly string[] | undefined;
+  let lastLabels: Labels | undefined;
+  let lastEntity: Entity | undefined;
+  const knownEntity = (names: readonly string[], labels: Labels): Entity | undefined => {
+    if (labels === lastLabels && names === lastNames) return lastEntity;
+    lastEntity = entities.get(entityKey(naming, names, labels));
+    [lastNames, lastLabels] = [names, labels];
+    return lastEntity;
+  };
   const startsFromZero = (labels: Labels): boolean =>
     sawAll && !problemsBefore.some((problem) => covers(problem, labels));
 
@@ -73,6 +86,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       const fresh = { series: new Map<string, Series>(), advancedIn: 0, recreatedIn: 0, placedIn: run };
       entity = { key, labels, bornIn: run, fromZero, origin, ...fresh };
       entities.set(key, entity);
+      lastLabels = undefined;
       if (origin !== undefined) byOrigin.set(origin, entity);
     }
     return entity;
@@ -104,6 +118,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       seenIn: 0,
       heldRuns: 0,
       shown: false,
+      ...{ claimed: false, vettedIn: 0, vettedAt: 0 },
     };
     const wasRefused = problemsBefore.some((problem) => problem.evidence.series === path);
     if (entity.fromZero && entity.bornIn === run && !wasRefused) {
@@ -121,20 +136,22 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     entity.series.delete(series.metric.name);
     if (entity.series.size === 0) {
       entities.delete(entity.key);
+      lastLabels = undefined;
       if (entity.origin !== undefined) byOrigin.delete(entity.origin);
     }
     options.onForget?.(series.path);
   };
 
   const point = (series: Series, value: number | undefined): Point => {
-    const { path, metric, entity, total } = series;
-    const shared = { path, base: naming.base, metric, labels: entity.labels, value };
-    return metric.kind === 'counter' && total !== undefined ? { ...shared, total } : shared;
+    const { path, metric, entity } = series;
+    const total = metric.kind === 'counter' ? series.total : undefined;
+    return { path, base: naming.base, metric, labels: entity.labels, value, total };
   };
 
   /** The series of a sample; what it counted before may have been another's, or have stood elsewhere. */
-  const seriesOf = (path: string, { metric, labels, origin }: Sample): Series => {
-    const before = known.get(path);
+  const seriesOf = ({ path, sample: { metric, labels, origin }, known: found }: Named, moved: boolean): Series => {
+    // What was found before entities moved may be another's by now.
+    const before = moved || found === undefined ? known.get(path) : (found as Series);
     if (before !== undefined && before.entity.origin !== origin && origin !== undefined)
       takeOver(before.entity, origin, labels);
     const series = before ?? remember(path, metric, labels, origin);
@@ -183,13 +200,16 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   };
 
   return {
+    naming: { ...naming, find: ({ name, labels: names }, labels) => knownEntity(names, labels)?.series.get(name) },
     apply({ named, problems, ratios, readAtMs }) {
       run += 1;
-      const left = moveOrigins(named, { known, entities, byOrigin }, naming, run);
+      const { moved, left } = moveOrigins(named, { known, entities, byOrigin }, naming, run);
+      lastLabels = undefined;
       const fallen: Series[] = [];
       const seen: Series[] = [];
-      for (const { path, sample } of named) {
-        const series = seriesOf(path, sample);
+      for (const one of named) {
+        const { sample } = one;
+        const series = seriesOf(one, moved);
         series.seenIn = run;
         series.heldRuns = 0;
         if (sample.metric.kind === 'counter') advance(series, sample.value, readAtMs, run, fallen);
@@ -226,11 +246,4 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       return known.size;
     },
   };
-}
-
-/** Whether a problem makes what has these labels unknown: it names its series, or all its labels agree. */
-function covers(problem: Failure, labels: Labels, path?: string): boolean {
-  const { series, labels: scope } = problem.evidence;
-  if (series !== undefined) return series === path;
-  return Object.entries(scope ?? {}).every(([name, value]) => labels[name] === value);
 }

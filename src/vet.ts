@@ -1,12 +1,29 @@
 /** Drops and names what no sink can carry: numbers that are not finite or out of range, two claims to one series. */
 import { Failure } from './errors.ts';
-import type { Sample } from './metric.ts';
+import type { Labels, Metric, Sample } from './metric.ts';
 import type { Naming } from './naming.ts';
+
+/** A series that the job had before, and what is noted of it here. */
+export interface Known {
+  readonly path: string;
+  /** The job has the claim to it. */
+  claimed: boolean;
+  /** The run in which it was vetted last, and which sample it was. */
+  vettedIn: number;
+  vettedAt: number;
+}
+
+/** Names series, and finds those that are known by what they are of. */
+export interface SeriesNaming extends Naming {
+  find?(metric: Metric, labels: Labels): Known | undefined;
+}
 
 /** A sample with its series. */
 export interface Named {
   readonly path: string;
   readonly sample: Sample;
+  /** As `find` gave it. */
+  readonly known?: Known | undefined;
 }
 
 export interface Vetted {
@@ -58,27 +75,45 @@ export function createClaims(): Claims {
 /** At most this many problems of one kind are told apart in one run; the rest are a number. */
 const MAX_TOLD = 5;
 
-export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, job: string): Vetted {
+export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Claims, job: string): Vetted {
   const run = claims.nextRun();
   const named: Named[] = [];
   const refused = new Map<string, string>();
   const claimed = new Map<string, string>();
 
-  for (const [index, sample] of samples.entries()) {
+  /** Who else takes a series. What this job has already is not asked for again, as there may be very many. */
+  const taker = (path: string, known: Known | undefined, index: number) => {
+    if (known === undefined) return claims.take(path, job, run, index);
+    if (known.claimed) {
+      if (known.vettedIn === run) return { job, index: known.vettedAt };
+    } else {
+      const other = claims.take(path, job, run, index);
+      if (other !== undefined) return other;
+      known.claimed = true;
+    }
+    known.vettedIn = run;
+    known.vettedAt = index;
+    return undefined;
+  };
+
+  let index = -1;
+  for (const sample of samples) {
+    index += 1;
     const broken = malformed(sample);
     if (broken !== undefined) {
       refused.set(sample.metric.name, broken);
       continue;
     }
-    const path = naming.path(sample.metric, sample.labels);
+    const known = naming.find?.(sample.metric, sample.labels);
+    const path = known?.path ?? naming.path(sample.metric, sample.labels);
     const wrong = fault(sample);
     if (wrong !== undefined) {
       refused.set(path, wrong);
       continue;
     }
     // What only feeds ratios is sent by nobody, so it takes no series from another job.
-    const other = sample.quiet === true ? undefined : claims.take(path, job, run, index);
-    if (other === undefined) named.push({ path, sample });
+    const other = sample.quiet === true ? undefined : taker(path, known, index);
+    if (other === undefined) named.push({ path, sample, known });
     else if (other.job !== job) claimed.set(path, foreign(other.job));
     else if (!claimed.has(path)) {
       const pair = `${describe(samples[other.index])} and ${describe(sample)}`;
@@ -89,9 +124,10 @@ export function vet(samples: readonly Sample[], naming: Naming, claims: Claims, 
   if (claimed.size === 0) return { named, problems };
 
   // Neither of two claims is better than the other: both are dropped, whatever their order.
-  const sound = named.filter(({ path }) => {
+  const sound = named.filter(({ path, known }) => {
     if (!claimed.has(path)) return true;
     claims.release(path, job);
+    if (known !== undefined) known.claimed = false;
     return false;
   });
   return { named: sound, problems };

@@ -110,6 +110,7 @@ describe('one module alone imports', () => {
     ['pino', 'src/log.ts'],
     ['yaml', 'src/config-file.ts'],
     ['commander', 'src/cli.ts'],
+    ['koffi', 'src/hosts/netlink.ts'],
   ])('%s: %s', (what, importer) => {
     expect(importersOf(what)).toEqual([importer]);
   });

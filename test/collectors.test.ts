@@ -20,8 +20,6 @@ import { readSession, recordedTarget, type Session } from './support/recorded-ta
 
 const root = resolve(import.meta.dirname, '../collectors');
 const UPDATES = process.env.UPDATE_GOLDEN === '1';
-/** Differs from run to run, so no golden has it. */
-const VOLATILE = 'duration_seconds';
 const INTERVAL_MS = 10_000;
 const HEADINGS = [
   'What you learn',
@@ -72,9 +70,10 @@ async function replay(collector: string, folder: string) {
     points = result.delivery.points;
     await clock.advance(INTERVAL_MS);
   }
+  await target.close();
   if (session.readings.length === 1)
     points = points.map((point) => (point.total === undefined ? point : { ...point, value: Number(point.total) }));
-  return { lines: seriesLines(points.filter(({ metric }) => metric.name !== VOLATILE)), problems, target };
+  return { lines: seriesLines(points.filter(({ metric }) => metric.kind !== 'duration')), problems, target };
 }
 
 describe.each(cases)('recording $title', ({ collector, folder }) => {

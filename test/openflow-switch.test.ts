@@ -73,7 +73,9 @@ describe.skipIf(!existsSync(SCHEMA) && process.env.CI === undefined)('a real swi
     ]);
     expect(tables.length).toBeGreaterThan(200);
     expect((await client.ports(bridge('br0'))).map(({ port }) => port)).toEqual(['LOCAL']);
-    expect(await client.queues(bridge('br0'))).toEqual([]);
+    // A dummy device does not count: what it prints as `?` is no 0.
+    const unknown = { bytes: undefined, packets: undefined, errors: undefined };
+    expect(await client.queues(bridge('br0'))).toEqual([{ port: 'LOCAL', queue: 0, ...unknown }]);
   });
 
   test('flows and the queues that they use', async () => {
@@ -92,8 +94,10 @@ describe.skipIf(!existsSync(SCHEMA) && process.env.CI === undefined)('a real swi
 
   test('a bridge that speaks one version only, told and untold', async () => {
     expect(await client.aggregate(bridge('new', ['OpenFlow15']))).toMatchObject({ flows: 1 });
-    const untold = openflow(localTarget('other').open(ended.signal), folder, { timeoutSeconds: 1 });
+    const other = localTarget('other');
+    const untold = openflow(other.open(ended.signal), folder, { timeoutSeconds: 1 });
     expect(await untold.aggregate(bridge('new'))).toMatchObject({ flows: 1 });
+    await other.close();
   });
 
   test('a match that ovs-ofctl does not understand is told in its words, even one like an option', async () => {

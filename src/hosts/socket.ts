@@ -38,6 +38,8 @@ function connectFailure(path: string, error: Error): Failure {
       return new Failure('E_DENIED', `socket ${quoted(path)} may not be used by this user`, details);
     case 'ECONNREFUSED':
       return new Failure('E_CONNECT', `nothing listens on socket ${quoted(path)}`, details);
+    case 'EAGAIN':
+      return new Failure('E_CONNECT', `socket ${quoted(path)} takes no more connections: its server hangs`, details);
     default:
       return new Failure('E_CONNECT', `socket ${quoted(path)}: ${error.message}`, details);
   }

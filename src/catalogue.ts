@@ -9,6 +9,8 @@ export interface CatalogueEntry {
   readonly kind: string;
   readonly unit: string;
   readonly labels: readonly string[];
+  /** Labels that stand in tags only. */
+  readonly tags: readonly string[];
   readonly help: string;
   readonly source: string;
 }
@@ -19,8 +21,8 @@ export function catalogue(collectors: Iterable<Collector>): CatalogueEntry[] {
   return [...others, ...own];
 }
 
-function entry(collector: string, { name, kind, unit, labels, help, source }: Metric): CatalogueEntry {
-  return { collector, metric: name, kind, unit, labels, help, source };
+function entry(collector: string, { name, kind, unit, labels, tags = [], help, source }: Metric): CatalogueEntry {
+  return { collector, metric: name, kind, unit, labels, tags, help, source };
 }
 
 /** One metric a line, columns by tabs: `collector.metric kind unit labels help (source)`. */

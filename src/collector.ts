@@ -150,6 +150,10 @@ export function metricFault(metric: Metric): string | undefined {
   if (!Array.isArray(metric.labels) || !metric.labels.every((label) => NAME.test(String(label)))) {
     return `metric ${metric.name}: labels must be a list of names that match ${NAME.source}`;
   }
+  const { tags = [], labels } = metric;
+  if (!Array.isArray(tags) || !tags.every((tag) => NAME.test(String(tag)) && !labels.includes(tag))) {
+    return `metric ${metric.name}: tags must be a list of names that match ${NAME.source}, none of them a label`;
+  }
   return undefined;
 }
 

@@ -153,7 +153,11 @@ export function tell(faults: ReadonlyMap<string, string>): Failure[] {
 function malformed({ metric, labels }: Sample): string | undefined {
   if (!Array.isArray(metric.labels)) return 'its metric has no list of labels; make metrics with gauge() or counter()';
   if (labels === null) return 'its labels are null; make samples with sample()';
-  for (const name of metric.labels) {
+  return wrongValue(metric.labels, labels) ?? (metric.tags === undefined ? undefined : wrongValue(metric.tags, labels));
+}
+
+function wrongValue(names: readonly string[], labels: Labels): string | undefined {
+  for (const name of names) {
     const value: unknown = labels[name];
     if (value !== undefined && typeof value !== 'string') return `label ${name} is a ${typeof value}; expected a text`;
   }

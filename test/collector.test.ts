@@ -129,6 +129,15 @@ describe('defineCollector', () => {
       );
     },
   );
+
+  it.each([['device'], [['a|b']], [[5]], [['device']]])(
+    'refuses the tags %j likewise, and labels among them',
+    (tags) => {
+      expect(complaint({ ...sound, metrics: { sent: { ...sent, tags } } })).toBe(
+        `collector "htb": metric sent_bytes: tags must be a list of names that match ${NAME}, none of them a label`,
+      );
+    },
+  );
 });
 
 describe('metrics and samples', () => {

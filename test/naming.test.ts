@@ -121,6 +121,14 @@ describe('tags', () => {
     expect(tagged('b', sent, { device: undefined, class: '' }, 'graphite').name).toBe('b.sent_bytes;class=_');
   });
 
+  it('has what identifies nothing in tags alone', () => {
+    const metric = counter('sent_bytes', { ...about, labels: ['device'], tags: ['vif', 'ip'] });
+    const values = { device: 'eth1', vif: 'vif 2.1', ip: undefined };
+    expect(createNaming('b').path(metric, values)).toBe('b.eth1.sent_bytes');
+    expect(tagged('b', metric, values, 'graphite').name).toBe('b.sent_bytes;device=eth1;vif=vif_2_1');
+    expect(tagged('b', metric, values, 'dogstatsd').suffix).toBe('|#device:eth1,vif:vif_2_1');
+  });
+
   it('cannot be broken into by a label value', () => {
     fc.assert(
       fc.property(hostile, hostile, (device, name) => {

@@ -1,4 +1,5 @@
 /** What a real OVSDB server cannot be brought to do; the rest is in `integration/ovsdb.test.ts`. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Failure } from '../src/errors.ts';
@@ -303,6 +304,21 @@ describe('a server that hangs', () => {
     server.script((_, usual) => usual);
     const live = await replica.snapshot();
     expect([live.stale, live.resyncs, server.sockets.length]).toEqual([undefined, 1, 3]);
+  });
+
+  it('costs a run little once that is known, while the attempt to reach it goes on', async () => {
+    const { server, replica } = await serving(twoQueues, 1500);
+    await replica.snapshot();
+    server.script(silent);
+    const reason = (await replica.snapshot()).stale;
+    const again = await replica.snapshot();
+    expect([again.stale, server.sockets.length]).toEqual([reason, 2]);
+    expect(server.sockets[1]?.closed, 'the attempt is still under way').toBe(false);
+    expect((await failureOf(replica.select('Queue', ['dscp']))).message).toBe(reason?.message);
+    const [, attempt] = server.sockets;
+    if (attempt?.closed === false) await once(attempt, 'close');
+    server.script((_, usual) => usual);
+    expect((await replica.snapshot()).stale).toBeUndefined();
   });
 
   it('from the start rejects', async () => {

@@ -42,6 +42,10 @@ export interface Ovsdb {
  * the connection is dropped, whatever deadline the run has.
  */
 const WAIT_MS = 5000;
+/** An answer on a connection that stands, so that a server that hangs leaves a run of five seconds its time. */
+const ANSWER_MS = 3000;
+/** While a server is known to hang, each run waits no longer than this; the attempt to reach it goes on beside. */
+const HUNG_MS = 250;
 
 type Question<Answer> = (live: Session, until: AbortSignal) => Promise<Answer>;
 
@@ -60,9 +64,11 @@ export function createReplica(lasting: Lasting, socketPath: string, waitMs = WAI
   /** Revisions of the sessions before. */
   let before = 0;
   let closed: Failure | undefined;
+  /** Why the last attempt was given up; until one succeeds. */
+  let hung: Failure | undefined;
 
-  const late = (): Failure => {
-    const found = `did not answer within ${waitMs / 1000} s; is it stopped or overloaded?`;
+  const late = (ms: number): Failure => {
+    const found = `did not answer within ${ms / 1000} s; is it stopped or overloaded?`;
     return new Failure('E_TIMEOUT', `the OVSDB server at ${quoted(socketPath)} ${found}`, { path: socketPath });
   };
   const revision = (): number => before + (session?.changes() ?? 0);
@@ -70,12 +76,16 @@ export function createReplica(lasting: Lasting, socketPath: string, waitMs = WAI
   const synchronise = async (): Promise<Session> => {
     const attempt = new AbortController();
     life = attempt;
-    const cancel = afterAnswers(waitMs, () => attempt.abort(late()));
+    const cancel = afterAnswers(waitMs, () => {
+      hung = late(waitMs);
+      attempt.abort(hung);
+    });
     try {
       const fresh = await openSession(lasting, socketPath, attempt.signal);
       before = revision() + 1;
       resyncs += 1;
       session = fresh;
+      hung = undefined;
       return fresh;
     } finally {
       cancel();
@@ -93,7 +103,11 @@ export function createReplica(lasting: Lasting, socketPath: string, waitMs = WAI
   /** A server that does not answer loses its connection: nothing says when it will, nor what it has not told. */
   const timed = async <Answer>(live: Session, question: Question<Answer>): Promise<Answer> => {
     const wait = new AbortController();
-    const cancel = afterAnswers(waitMs, () => wait.abort(late()));
+    const ms = Math.min(waitMs, ANSWER_MS);
+    const cancel = afterAnswers(ms, () => {
+      hung = late(ms);
+      wait.abort(hung);
+    });
     try {
       return await question(live, wait.signal);
     } catch (thrown) {
@@ -104,7 +118,7 @@ export function createReplica(lasting: Lasting, socketPath: string, waitMs = WAI
     }
   };
   /** A connection that was idle may have died unseen: what fails with it is tried once more, on a new one. */
-  const ask = async <Answer>(question: Question<Answer>): Promise<Answer> => {
+  const retried = async <Answer>(question: Question<Answer>): Promise<Answer> => {
     const known = session;
     const live = await connected();
     try {
@@ -112,6 +126,19 @@ export function createReplica(lasting: Lasting, socketPath: string, waitMs = WAI
     } catch (thrown) {
       if (live !== known || live.ended() === undefined || asFailure(thrown).code === 'E_TIMEOUT') throw thrown;
       return timed(await connected(), question);
+    }
+  };
+  const ask = async <Answer>(question: Question<Answer>): Promise<Answer> => {
+    const answer = retried(question);
+    if (hung === undefined || session === undefined) return answer;
+    const reason = hung;
+    const giveUp = Promise.withResolvers<never>();
+    const cancel = afterAnswers(HUNG_MS, () => giveUp.reject(reason));
+    try {
+      return await Promise.race([answer, giveUp.promise]);
+    } finally {
+      cancel();
+      answer.catch(() => {});
     }
   };
   const view = (of: Session, replySeconds: number | undefined, stale: Failure | undefined): Snapshot => {

@@ -10,6 +10,7 @@ import { hider } from './log.ts';
 import { type Format, once } from './once.ts';
 import { runDaemon } from './process.ts';
 import { printable } from './text.ts';
+import { explain, traceJson, traceText } from './trace.ts';
 import { DURATION_FORM, durationMs } from './units.ts';
 import { version } from './version.ts';
 
@@ -124,6 +125,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
         options.json === true ? `${JSON.stringify(entries, null, 2)}\n` : `${catalogueLines(entries).join('\n')}\n`,
       );
     });
+  command('trace <what>', 'explain one IP, MAC, VIF, device, class, queue id, or UUID of a port or VM')
+    .option('--json', 'as JSON')
+    .option('--target <name>', 'only this target')
+    .action(async (what: string, options: Common & { json?: boolean; target?: string }) => {
+      endOnSignals();
+      code = await trace(what, await load(options), options);
+    });
   await program.parseAsync([...argv], { from: 'user' });
   return code;
 }
@@ -158,6 +166,24 @@ async function check(config: Config, offline: boolean): Promise<number> {
     failed ||= level === 'fail';
   }
   return failed ? 1 : 0;
+}
+
+async function trace(what: string, config: Config, options: { json?: boolean; target?: string }): Promise<number> {
+  if (options.target !== undefined && !config.targets.has(options.target)) {
+    const names = [...config.targets.keys()].join(', ');
+    throw new Failure('E_CONFIG', `--target ${options.target}: no target has this name; expected one of ${names}`);
+  }
+  const explained = await explain(what, config, builtIn, openTarget, systemClock, options.target);
+  const { stdout, whole } = options.json === true ? traceJson(explained) : traceText(what, explained);
+  const hide = hider(config.secrets);
+  // JSON has escaped what could drive a terminal, or break a line, except for what printable() knows beyond that.
+  process.stdout.write(
+    stdout
+      .split('\n')
+      .map((line) => printable(hide(line)))
+      .join('\n'),
+  );
+  return whole ? 0 : 1;
 }
 
 function parseInterval(text: string): number {

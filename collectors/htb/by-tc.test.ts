@@ -1,0 +1,66 @@
+/** What tc may have missed is asked for again; which of its languages it speaks is remembered. */
+import { expect, it } from 'vitest';
+import type { Host } from '../../src/collector.ts';
+import { Failure } from '../../src/errors.ts';
+import { keeper } from '../../src/hosts/target.ts';
+import { readByTc } from './by-tc.ts';
+
+const qdisc = (kind: string) => `qdisc ${kind} 1: dev eth1 root refcnt 2 r2q 10 default 0x1 direct_packets_stat 0\n`;
+const dump = (...minors: string[]): string =>
+  minors.map((minor) => `class htb 1:${minor} root prio 0 rate 8bit ceil 8bit burst 1b cburst 1b\n`).join('');
+
+/** A machine whose successive class dumps are these; the last is repeated. */
+function machine(dumps: readonly (string | Failure)[], kind = 'htb') {
+  const asked: string[] = [];
+  let next = 0;
+  const kept = keeper({ connect: () => Promise.reject(new Error('no sockets')) });
+  const host = {
+    name: 'hv01',
+    keep: kept.keep,
+    async run(argv: readonly string[]) {
+      if (argv.includes('qdisc')) return qdisc(kind);
+      asked.push(argv.includes('-j') ? 'json' : 'text');
+      const answer = dumps[Math.min(next++, dumps.length - 1)] ?? '';
+      if (answer instanceof Failure) throw answer;
+      return answer;
+    },
+  } as unknown as Host;
+  const read = async () => (await readByTc(host, () => true)).trees[0]?.classes.map(({ handle }) => handle);
+  return { read, asked };
+}
+
+it('a dump that lacks a class of the run before is made again', async () => {
+  const { read, asked } = machine([dump('1', '2', '3'), dump('1', '3'), dump('1', '2', '3')]);
+  expect(await read()).toEqual(['1:1', '1:2', '1:3']);
+  expect(await read()).toEqual(['1:1', '1:2', '1:3']);
+  expect(asked).toHaveLength(3);
+  expect(await read()).toEqual(['1:1', '1:2', '1:3']);
+  expect(asked).toHaveLength(4);
+});
+
+it('a class that is really gone is believed after a second look', async () => {
+  const { read, asked } = machine([dump('1', '2'), dump('1')]);
+  await read();
+  expect(await read()).toEqual(['1:1']);
+  expect(asked).toHaveLength(3);
+  expect(await read()).toEqual(['1:1']);
+  expect(asked).toHaveLength(4);
+});
+
+it('never looks more than three times', async () => {
+  const { read, asked } = machine([dump('1', '2', '3', '4'), dump('1', '2', '3'), dump('1', '2'), dump('1')]);
+  await read();
+  expect(await read()).toEqual(['1:1']);
+  expect(asked).toHaveLength(4);
+});
+
+it('an old tc is not asked for JSON twice, and HFSC not at all', async () => {
+  const unknown = new Failure('E_EXIT', 'tc ended with status 255: "Option \\"-j\\" is unknown, try \\"tc -help\\"."');
+  const old = machine([unknown, dump('1')]);
+  expect(await old.read()).toEqual(['1:1']);
+  await old.read();
+  expect(old.asked).toEqual(['json', 'text', 'text']);
+  const hfsc = machine([''], 'hfsc');
+  await hfsc.read();
+  expect(hfsc.asked).toEqual(['text']);
+});

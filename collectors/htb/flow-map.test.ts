@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest';
+import type { Host } from '../../src/collector.ts';
+import { Failure } from '../../src/errors.ts';
+import { keeper } from '../../src/hosts/target.ts';
+import type { Row } from '../../src/ovs/database.ts';
+import { parseFlows } from '../../src/ovs/flows.ts';
+import { type Topology, topologyOf } from '../../src/ovs/topology.ts';
+import { bridgesToRead, type FlowMapOptions, flowMapOf, usesIn } from './flow-map.ts';
+
+interface Rows {
+  readonly owner?: string;
+  readonly type?: string;
+  readonly queue?: number;
+  readonly ofport?: number;
+  /** A third bridge that nothing joins to the two others. */
+  readonly apart?: boolean;
+}
+
+/** br-int and br-ex, joined; eth1 on br-ex has a QoS with one queue. */
+function node({ owner, type = 'linux-htb', queue = 5, ofport = 3, apart = true }: Rows = {}): Topology {
+  const rows = (all: Readonly<Record<string, Row>>) => new Map(Object.entries(all));
+  const port = (name: string, qos: string[] = []): Row => ({ name, interfaces: [name], qos });
+  const patch = (name: string, peer: string): Row => ({
+    name,
+    type: 'patch',
+    ofport: 9,
+    options: new Map([['peer', peer]]),
+  });
+  return topologyOf(
+    new Map([
+      [
+        'Bridge',
+        rows({
+          a: { name: 'br-int', ports: ['tap1', 'x'] },
+          b: { name: 'br-ex', ports: ['eth1', 'y'] },
+          ...(apart ? { c: { name: 'br-apart', ports: [] } } : {}),
+        }),
+      ],
+      ['Port', rows({ tap1: port('tap1'), eth1: port('eth1', ['q']), x: port('x'), y: port('y') })],
+      [
+        'Interface',
+        rows({
+          ...{ tap1: { name: 'tap1', type: '', ofport }, eth1: { name: 'eth1', type: '', ofport: 1 } },
+          ...{ x: patch('x', 'y'), y: patch('y', 'x') },
+        }),
+      ],
+      ['QoS', rows({ q: { type, queues: new Map([[String(queue), 'u']]) } })],
+      ['Queue', rows({ u: { external_ids: new Map(owner === undefined ? [] : [['port', owner]]) } })],
+    ]),
+  );
+}
+
+const aggregate = (flows: number): string =>
+  `NXST_AGGREGATE reply (xid=0x4): packet_count=1 byte_count=2 flow_count=${flows}\n`;
+const dump = (...flows: readonly string[]): string =>
+  `NXST_FLOW reply (xid=0x4):\n${flows.map((one) => ` ${one}\n`).join('')}`;
+
+/** `programs`: what ovs-ofctl answers, by command and bridge. `asked`: what it was asked, `dump-flows br-int`. */
+function machine(programs: (command: string, bridge: string) => string) {
+  const asked: string[] = [];
+  const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
+  const kept = keeper({ connect: gone });
+  const host: Host = {
+    ...{ name: 'hv01', readFile: gone, connect: gone, getJson: gone, netlink: gone, keep: kept.keep },
+    async run(argv) {
+      const [command = '', socket = ''] = argv.slice(argv.indexOf('--') + 1);
+      const bridge = /^unix:\/run\/ovs\/(.+)\.mgmt$/.exec(socket)?.[1] ?? socket;
+      asked.push(`${command} ${bridge}`);
+      return programs(command, bridge);
+    },
+  };
+  const take = (): string[] => asked.splice(0).toSorted();
+  return { host, take };
+}
+
+const quiet = (command: string): string =>
+  command === 'dump-aggregate' ? aggregate(1) : dump('in_port=3 actions=set_queue:5');
+const both = ['dump-aggregate br-ex', 'dump-aggregate br-int', 'dump-flows br-ex', 'dump-flows br-int'];
+const options: FlowMapOptions = { rundir: '/run/ovs', everyMs: 300_000, maxFlows: 100 };
+
+describe('flows are dumped', () => {
+  it('of bridges from which a queue without owner can be reached, and of no other', async () => {
+    const { host, take } = machine(quiet);
+    const map = await flowMapOf(host, node(), options, 0, true);
+    expect(take()).toEqual(both);
+    expect(map).toMatchObject({ known: true, problems: [] });
+    expect(map.flows.map(({ bridge, uses }) => [bridge, uses])).toEqual([
+      ['br-int', [{ queue: 5, inPort: '3', ipSources: [], table: 0 }]],
+      ['br-ex', [{ queue: 5, inPort: '3', ipSources: [], table: 0 }]],
+    ]);
+  });
+
+  it.each([
+    ['every queue says whose it is', node({ owner: 'port-1' }), options, true],
+    ['the QoS makes no classes', node({ type: 'linux-codel' }), options, true],
+    ['they are never to be', node(), { ...options, everyMs: 0 }, false],
+  ])('not where %s', async (_, topology, asked, known) => {
+    const { host, take } = machine(quiet);
+    expect(await flowMapOf(host, topology, asked, 0, true)).toEqual({ flows: [], known, problems: [] });
+    expect(take()).toEqual([]);
+  });
+
+  it('at their own pace', async () => {
+    const { host, take } = machine(quiet);
+    const topology = node();
+    const first = await flowMapOf(host, topology, options, 1_000_000, true);
+    take();
+    expect(await flowMapOf(host, topology, options, 1_299_999, true)).toBe(first);
+    expect(take()).toEqual([]);
+    await flowMapOf(host, topology, options, 1_300_000, true);
+    expect(take()).toEqual(both);
+    // A wall clock that was set back.
+    await flowMapOf(host, topology, options, 500_000, true);
+    expect(take()).toEqual(both);
+  });
+
+  it('earlier when the database has changed in what they depend on, but not within ten seconds', async () => {
+    const { host, take } = machine(quiet);
+    await flowMapOf(host, node(), options, 0, true);
+    take();
+    await flowMapOf(host, node(), options, 20_000, true);
+    expect(take(), 'the same rows anew').toEqual([]);
+    await flowMapOf(host, node({ ofport: 4 }), options, 9_999, true);
+    expect(take()).toEqual([]);
+    await flowMapOf(host, node({ ofport: 4 }), options, 10_000, true);
+    expect(take()).toEqual(both);
+    await flowMapOf(host, node({ ofport: 4, queue: 6 }), options, 20_000, true);
+    expect(take()).toEqual(both);
+    await flowMapOf(host, node({ ofport: 4, queue: 6, apart: false }), options, 30_000, true);
+    expect(take(), 'a bridge that is not read').toEqual([]);
+  });
+
+  it('never of a bridge with more than maxFlows, which is told', async () => {
+    const { host, take } = machine((command, bridge) =>
+      command === 'dump-aggregate' ? aggregate(bridge === 'br-int' ? 101 : 100) : dump('actions=set_queue:5'),
+    );
+    const { known, problems, flows } = await flowMapOf(host, node(), options, 0, true);
+    expect(take()).toEqual(both.filter((one) => one !== 'dump-flows br-int'));
+    expect([known, flows.map(({ bridge }) => bridge)]).toEqual([false, ['br-ex']]);
+    expect(problems.map(({ code, message }) => [code, message])).toEqual([
+      [
+        'E_OUTPUT_SIZE',
+        'who uses the queues behind bridge "br-int": it has 101 flows, more than maxFlows (100), so they are not read; raise maxFlows, or name by class',
+      ],
+    ]);
+  });
+
+  it('nor believed when there were more of them than the bridge had just said', async () => {
+    const many = dump(...Array.from({ length: 101 }, (_, queue) => `in_port=3 actions=set_queue:${queue}`));
+    const { host } = machine((command) => (command === 'dump-aggregate' ? aggregate(1) : many));
+    const { known, flows, problems } = await flowMapOf(host, node(), options, 0, true);
+    expect([known, flows, problems.map(({ code }) => code)]).toEqual([false, [], ['E_OUTPUT_SIZE', 'E_OUTPUT_SIZE']]);
+  });
+});
+
+describe('a bridge that cannot be read', () => {
+  it('keeps what was known of it, covers no sample, and is tried again', async () => {
+    let fails = false;
+    const { host, take } = machine((command, bridge) => {
+      if (fails && bridge === 'br-int') throw new Failure('E_DENIED', 'not you');
+      return quiet(command);
+    });
+    const topology = node();
+    const first = await flowMapOf(host, topology, options, 0, true);
+    fails = true;
+    const second = await flowMapOf(host, topology, options, 300_000, true);
+    expect(second.flows).toEqual(first.flows);
+    expect(second.known).toBe(false);
+    expect(second.problems).toMatchObject([{ code: 'E_DENIED', evidence: { labels: { flows: 'br-int' } } }]);
+    // Told in every run, though it is tried once a minute alone.
+    take();
+    expect((await flowMapOf(host, topology, options, 359_999, true)).problems).toBe(second.problems);
+    expect(take()).toEqual([]);
+    fails = false;
+    expect(await flowMapOf(host, topology, options, 360_000, true)).toEqual(first);
+  });
+
+  it('is left alone for its whole pace when it has too many flows', async () => {
+    const { host, take } = machine((command) => (command === 'dump-aggregate' ? aggregate(101) : dump()));
+    const topology = node();
+    await flowMapOf(host, topology, options, 0, true);
+    take();
+    await flowMapOf(host, topology, options, 299_999, true);
+    expect(take()).toEqual([]);
+    await flowMapOf(host, topology, options, 300_000, true);
+    expect(take()).toEqual(['dump-aggregate br-ex', 'dump-aggregate br-int']);
+  });
+
+  it('is not asked while the rows are old: vswitchd without its database answers nobody', async () => {
+    const { host, take } = machine(quiet);
+    const first = await flowMapOf(host, node(), options, 0, true);
+    take();
+    expect(await flowMapOf(host, node({ ofport: 4 }), options, 900_000, false)).toBe(first);
+    expect(take()).toEqual([]);
+  });
+
+  it('is not begun again by each run while it takes longer than a run has', async () => {
+    const hangs = machine(quiet);
+    const never = { ...hangs.host, run: () => Promise.reject(new Failure('E_TIMEOUT', 'the deadline passed')) };
+    const topology = node();
+    await flowMapOf(never, topology, options, 0, true);
+    await flowMapOf(hangs.host, topology, options, 10_000, true);
+    expect(hangs.take()).toEqual([]);
+  });
+
+  it('leaves the others readable when nothing was known of it', async () => {
+    const { host } = machine((command, bridge) => {
+      if (bridge === 'br-int') throw new Failure('E_TIMEOUT', 'too late');
+      return quiet(command);
+    });
+    const { flows, known } = await flowMapOf(host, node(), options, 0, true);
+    expect([flows.map(({ bridge }) => bridge), known]).toEqual([['br-ex'], false]);
+  });
+});
+
+it('which bridges are read depends on the queues of their group', () => {
+  expect(bridgesToRead(node()).map(({ name }) => name)).toEqual(['br-int', 'br-ex']);
+  expect(bridgesToRead(node({ owner: 'x' }))).toEqual([]);
+});
+
+describe('who sends, told in an earlier table', () => {
+  const uses = (...flows: readonly string[]) =>
+    usesIn(parseFlows(dump(...flows)).flows).map(
+      ({ queue, inPort, ipSources }) => `${queue} ${inPort ?? ''} ${ipSources}`,
+    );
+
+  it('is followed to the flow that sets the queue', () => {
+    expect(
+      uses(
+        'table=0, ip,nw_src=10.0.0.37 actions=resubmit(,1)',
+        'table=0, in_port=4 actions=goto_table:1',
+        'table=1, actions=set_queue:7,NORMAL',
+      ),
+    ).toEqual(['7  10.0.0.37', '7 4 ']);
+  });
+
+  it('is not asked where the flow says it itself, nor guessed where nobody does', () => {
+    expect(uses('table=0, in_port=4 actions=resubmit(,1)', 'table=1, in_port=5 actions=set_queue:7')).toEqual(['7 5 ']);
+    expect(uses('table=1, dl_vlan=5 actions=set_queue:7')).toEqual(['7  ']);
+  });
+
+  it('one flow with several queues has each', () => {
+    expect(uses('table=0, in_port=4 actions=set_queue:1,output:2,set_queue:3,output:4').toSorted()).toEqual([
+      '1 4 ',
+      '3 4 ',
+    ]);
+    expect(
+      uses(
+        'table=0, in_port=4 actions=resubmit(,1)',
+        'table=1, actions=set_queue:1,output:2,set_queue:3,output:4',
+      ).toSorted(),
+    ).toEqual(['1 4 ', '3 4 ']);
+  });
+});

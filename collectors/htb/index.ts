@@ -1,0 +1,78 @@
+/** HTB classes of this machine's devices, each named after who uses it, and what Open vSwitch wanted them to be. */
+import { z } from 'zod';
+import { type Context, defineCollector, duration, type Host, type Reading } from '../../src/collector.ts';
+import { asFailure, Failure } from '../../src/errors.ts';
+import type { Sample } from '../../src/metric.ts';
+import { checkHtb } from './check.ts';
+import { measureClasses, measureDevice, measureQdisc } from './measure.ts';
+import { metrics } from './metrics.ts';
+import { namings } from './names.ts';
+import { looksLikeOvs, missingTrees, nameTree, viewOvs } from './ovs.ts';
+import { tickSeconds } from './psched.ts';
+import { reviewDevice } from './review.ts';
+import { traceHtb } from './trace.ts';
+import { readTrees, sources } from './trees.ts';
+
+const globs = z.array(z.string().min(1));
+
+const options = z.strictObject({
+  source: z
+    .enum(sources)
+    .default('auto')
+    .describe('netlink (this machine: exact and cheap), tc (anywhere), or auto: netlink where it works.'),
+  devices: globs.default(['*']).describe('Globs of the devices to read; those without HTB have nothing to tell.'),
+  exclude: globs.default([]).describe('Globs of devices not to read, whatever includes them.'),
+  name: z
+    .enum(namings)
+    .default('vif')
+    .describe('What stands for a class in the series: vif, port (Neutron), ip or class; else the next best.'),
+  rundir: z.string().startsWith('/').default('/var/run/openvswitch').describe('Where Open vSwitch has its sockets.'),
+  database: z.string().min(1).default('db.sock').describe('The socket of OVSDB: a path, or its name in rundir.'),
+  flowsEvery: duration(0)
+    .prefault('5m')
+    .describe('How often flows are dumped to learn who uses a queue that has no other name; 0s: never.'),
+  maxFlows: z
+    .int()
+    .min(0)
+    .max(200_000)
+    .default(20_000)
+    .describe('A bridge with more flows is not dumped: its queues are named without them.'),
+});
+
+export type HtbOptions = z.infer<typeof options>;
+
+export const htb = defineCollector<HtbOptions>({
+  name: 'htb',
+  options,
+  metrics,
+  async collect({ host, options: asked, atMs }: Context<HtbOptions>): Promise<Reading> {
+    const [{ trees, bare, problems }, tick] = await Promise.all([readTrees(host, asked), readTick(host)]);
+    const absent = ({ code }: Failure): boolean => code === 'E_NOT_FOUND' && !looksLikeOvs(trees);
+    const view = await viewOvs(host, asked, atMs, absent);
+    const samples: Sample[] = [];
+    for (const one of [...trees, ...missingTrees(view, bare)]) {
+      const { device, qdiscs } = one;
+      const { classes, shaped } = nameTree(one, view, asked.name);
+      measureClasses(device, classes, tick.seconds, samples);
+      for (const qdisc of qdiscs) if (qdisc.kind === 'htb') measureQdisc(device, qdisc, samples);
+      const { live, flowsKnown, flowsRead } = view;
+      measureDevice(device, reviewDevice({ classes, shaped, live, flowsKnown, flowsRead }), samples);
+    }
+    return { samples, problems: [...problems, ...tick.problems, ...view.problems] };
+  },
+  check: checkHtb,
+  trace: traceHtb,
+});
+
+const PSCHED = '/proc/net/psched';
+
+/** Without it tokens have no unit, and are not sent. */
+async function readTick(host: Host): Promise<{ seconds: number | undefined; problems: readonly Failure[] }> {
+  try {
+    const seconds = tickSeconds(await host.readFile(PSCHED));
+    if (seconds !== undefined) return { seconds, problems: [] };
+    return { seconds, problems: [new Failure('E_PARSE', `${PSCHED} does not say what a tick is`, { path: PSCHED })] };
+  } catch (thrown) {
+    return { seconds: undefined, problems: [asFailure(thrown)] };
+  }
+}

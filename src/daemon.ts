@@ -45,6 +45,8 @@ export interface DaemonSurroundings {
 
 /** The daemon's own samples are sent this often. */
 const SELF_EVERY_MS = 10_000;
+/** What targets keep and no job has used for this long beyond two of its intervals is not wanted any more. */
+const SWEEP_AFTER_MS = 60_000;
 
 export async function startDaemon(initial: Config, { clock, logger, stdout }: DaemonSurroundings): Promise<Daemon> {
   const { log } = logger;
@@ -55,6 +57,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   let targets: ReadonlyMap<string, Kept<Target>> = new Map();
   let stopping = false;
   let turn: Promise<unknown> = Promise.resolve();
+  let cancelSweep = (): void => {};
 
   const deliver = (delivery: Delivery): void => {
     for (const { value } of sinks.values()) value.write(delivery);
@@ -95,6 +98,12 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     sinks = newSinks.kept;
     targets = newTargets.kept;
     const tally = await jobs.arrange(next, new Map([...targets].map(([key, { value }]) => [key, value])));
+    const sweeps = [...targets.values()].map(({ value }) => value.renew());
+    const longestMs = Math.max(...next.jobs.map(({ intervalMs }) => intervalMs));
+    cancelSweep();
+    cancelSweep = clock.after(2 * longestMs + SWEEP_AFTER_MS, () => {
+      for (const sweep of sweeps) sweep();
+    });
     const closing = newSinks.dropped.map((sink) => closeSink(sink, next.gracePeriodMs));
     await Promise.all([...closing, ...newTargets.dropped.map((target) => target.close())]);
     return tally;
@@ -144,6 +153,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       log('daemon:stopping', { reason });
       const beganAtMs = clock.monotonicMs();
       selfTicking.stop();
+      cancelSweep();
       const graceMs = config.gracePeriodMs;
       // A reload under way would start what is being stopped.
       await Promise.race([turn, new Promise<void>((resolve) => void clock.after(graceMs / 4, resolve))]);

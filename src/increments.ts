@@ -34,6 +34,14 @@ export interface Series extends Known {
   shown: boolean;
 }
 
+export function newSeries(path: string, metric: Metric, entity: Entity): Series {
+  return {
+    ...{ path, metric, entity, before: undefined, total: undefined, value: undefined },
+    ...{ elapsedSeconds: undefined, readAtMs: undefined, seenIn: 0, heldRuns: 0, shown: false },
+    ...{ claimed: false, vettedIn: 0, vettedAt: 0 },
+  };
+}
+
 const WRAP_32 = 2 ** 32;
 
 /** Moves a counter to its new total; what went down is left for `settleFallen`, which knows the siblings. */

@@ -7,6 +7,11 @@ import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import type { Named } from './vet.ts';
 
+/** Whether labels that stand in tags alone have changed: a new name where labels are tags, and only there. */
+export function isRetagged({ tags }: Metric, before: Labels, now: Labels): boolean {
+  return before !== now && tags !== undefined && tags.some((tag) => before[tag] !== now[tag]);
+}
+
 /** What is remembered of a job's entities; the maps are changed in place. */
 export interface Remembered {
   /** By series path. */
@@ -41,7 +46,6 @@ export function moveOrigins(
     if (entity === undefined || entity.placedIn === run) continue;
     entity.placedIn = run;
     if (metric.labels.some((name) => entity.labels[name] !== labels[name])) moves.push({ entity, metric, labels });
-    else entity.labels = labels;
   }
   if (moves.length === 0) return { moved: false, left: [] };
 

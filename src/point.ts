@@ -10,6 +10,8 @@ export interface Point {
   readonly labels: Labels;
   /** The value now; of a counter the increment since the run before, undefined while that is unknown. */
   readonly value: number | undefined;
+  /** Ends a name that is one only where labels are tags: some of them have changed, and the path has not. */
+  readonly taggedOnly?: true;
   /** Counters: the total as read. */
   readonly total?: number | bigint | undefined;
 }

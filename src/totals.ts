@@ -12,10 +12,10 @@
  * - what a problem covers is unknown, not vanished; a run that failed is not applied, so it changes nothing.
  */
 import type { Failure } from './errors.ts';
-import { advance, type Entity, type Series, settleFallen } from './increments.ts';
+import { advance, type Entity, newSeries, type Series, settleFallen } from './increments.ts';
 import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
-import { entityKey, moveOrigins } from './origins.ts';
+import { entityKey, isRetagged, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
 import { ratioOf } from './ratios.ts';
 import { covers } from './scope.ts';
@@ -106,20 +106,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
 
   const remember = (path: string, metric: Metric, labels: Labels, origin?: string): Series => {
     const entity = entityOf(metric, labels, origin);
-    const series: Series = {
-      path,
-      metric,
-      entity,
-      before: undefined,
-      total: undefined,
-      value: undefined,
-      elapsedSeconds: undefined,
-      readAtMs: undefined,
-      seenIn: 0,
-      heldRuns: 0,
-      shown: false,
-      ...{ claimed: false, vettedIn: 0, vettedAt: 0 },
-    };
+    const series = newSeries(path, metric, entity);
     const wasRefused = problemsBefore.some((problem) => problem.evidence.series === path);
     if (entity.fromZero && entity.bornIn === run && !wasRefused) {
       series.total = 0;
@@ -148,6 +135,13 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     return { path, base: naming.base, metric, labels: entity.labels, value, total };
   };
 
+  /** Final zeros of names that end because a tag has changed, and nothing else. */
+  let retagged: Point[] = [];
+  const endTags = (entity: Entity): void => {
+    for (const series of entity.series.values())
+      if (series.shown) retagged.push({ ...point(series, 0), taggedOnly: true });
+  };
+
   /** The series of a sample; what it counted before may have been another's, or have stood elsewhere. */
   const seriesOf = ({ path, sample: { metric, labels, origin }, known: found }: Named, moved: boolean): Series => {
     // What was found before entities moved may be another's by now.
@@ -155,7 +149,9 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     if (before !== undefined && before.entity.origin !== origin && origin !== undefined)
       takeOver(before.entity, origin, labels);
     const series = before ?? remember(path, metric, labels, origin);
-    series.entity.labels = labels;
+    const { entity } = series;
+    if (isRetagged(metric, entity.labels, labels)) endTags(entity);
+    entity.labels = labels;
     return series;
   };
 
@@ -217,7 +213,8 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         if (sample.quiet !== true) seen.push(series);
       }
       settleFallen(fallen, run);
-      const points: Point[] = [];
+      const points: Point[] = retagged;
+      retagged = [];
       for (const series of seen) {
         if (series.metric.kind === 'gauge') series.shown = true;
         points.push(point(series, series.value));

@@ -234,3 +234,34 @@ describe('connect', () => {
     expect((await failureOf(open.connect(path))).code).toBe('E_TIMEOUT');
   });
 });
+
+describe('what outlives a run', () => {
+  const make = (closed: string[], name: string) => () => ({ name, close: () => void closed.push(name) });
+
+  it('is made once for a key, and closed with the target', async () => {
+    const target = localTarget('hv01');
+    const closed: string[] = [];
+    const [one, two] = [1, 2].map(() => target.open(new AbortController().signal));
+    const first = one?.keep('a', make(closed, 'a'));
+    expect(two?.keep('a', make(closed, 'again'))).toBe(first);
+    await target.close();
+    expect(closed).toEqual(['a']);
+  });
+
+  it('is closed when no job asks for it any more after they have changed', async () => {
+    const target = localTarget('hv01');
+    const closed: string[] = [];
+    const host = target.open(new AbortController().signal);
+    for (const key of ['kept', 'gone']) host.keep(key, make(closed, key));
+    const superseded = target.renew();
+    const sweep = target.renew();
+    host.keep('kept', make(closed, 'never made'));
+    superseded();
+    expect(closed).toEqual([]);
+    sweep();
+    expect(closed).toEqual(['gone']);
+    host.keep('gone', make(closed, 'made anew'));
+    await target.close();
+    expect(closed).toEqual(['gone', 'kept', 'made anew']);
+  });
+});

@@ -4,6 +4,8 @@ import { expect, it } from 'vitest';
 import { Failure } from '../src/errors.ts';
 import { counter, gauge, ratio, type Sample, sample } from '../src/metric.ts';
 import { createNaming } from '../src/naming.ts';
+import { statsdLine } from '../src/sinks/lines.ts';
+import { seriesLines } from '../src/sinks/series.ts';
 import { createTotals } from '../src/totals.ts';
 
 const about = { unit: 'x', labels: ['name'], tags: ['class'], help: 'h', source: 's' } as const;
@@ -35,7 +37,9 @@ function job() {
       const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
       const points = totals.apply({ named, problems, ratios: [utilisation], readAtMs: nowMs });
       const values = Object.fromEntries(points.map(({ path, value }) => [path.slice(2), value]));
-      expect(Object.keys(values), 'no series is sent twice').toHaveLength(points.length);
+      expect(Object.keys(values), 'no series is sent twice').toHaveLength(
+        points.filter(({ taggedOnly }) => taggedOnly !== true).length,
+      );
       return { values, points };
     },
   };
@@ -122,16 +126,28 @@ it('one that vanishes and comes back is a new one', () => {
   expect(run(reading('1:1', 'b', 20)).values).toMatchObject({ 'b.bytes': 20 });
 });
 
-it('tags follow what is known now, also of the points that end a name', () => {
+it('tags follow what is known now, and a name that only tags made is ended where labels are tags', () => {
   const { run } = job();
   const named = (name: string, tag: string) => ({ name, class: tag });
-  run([{ ...sample(backlog, 1, named('a', 'old')), origin: 'x' }]);
-  const next = run([{ ...sample(backlog, 1, named('a', 'new')), origin: 'x' }]);
-  expect(next.points.map((point) => point.labels.class)).toEqual(['new']);
-  const moved = run([{ ...sample(backlog, 2, named('c', 'newer')), origin: 'x' }]);
-  expect(moved.points.map(({ path, value, labels: { class: tag } }) => [path, value, tag])).toEqual([
-    ['b.c.backlog', 2, 'newer'],
-    ['b.a.backlog', 0, 'new'],
+  const told = ({ points }: ReturnType<typeof run>) =>
+    points.map(({ path, value, labels, taggedOnly }) => [path, value, labels.class, taggedOnly === true]);
+  const of = (level: number, labels: { name: string; class: string }) => {
+    return [{ ...sample(backlog, level, labels), origin: 'x' }];
+  };
+  expect(told(run(of(1, named('a', 'old'))))).toEqual([['b.a.backlog', 1, 'old', false]]);
+  const retagged = run(of(2, named('a', 'new')));
+  expect(told(retagged)).toEqual([
+    ['b.a.backlog', 0, 'old', true],
+    ['b.a.backlog', 2, 'new', false],
+  ]);
+  const lines = (style: 'none' | 'graphite') => retagged.points.flatMap((point) => statsdLine(point, style) ?? []);
+  expect(lines('none')).toEqual(['b.a.backlog:2|g']);
+  expect(lines('graphite')).toEqual(['b.backlog;name=a;class=old:0|g', 'b.backlog;name=a;class=new:2|g']);
+  expect(seriesLines(retagged.points)).toEqual(['b.a.backlog 2 gauge x']);
+  expect(told(run(of(3, named('a', 'new'))))).toEqual([['b.a.backlog', 3, 'new', false]]);
+  expect(told(run(of(4, named('c', 'newer'))))).toEqual([
+    ['b.c.backlog', 4, 'newer', false],
+    ['b.a.backlog', 0, 'new', false],
   ]);
 });
 

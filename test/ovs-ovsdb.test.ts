@@ -321,6 +321,16 @@ describe('a server that hangs', () => {
     expect((await replica.snapshot()).stale).toBeUndefined();
   });
 
+  it('from the start costs little too, once that is known', async () => {
+    const { server, replica } = await serving(twoQueues, 1000);
+    server.script(silent);
+    const reason = await failureOf(replica.snapshot());
+    expect(reason.code).toBe('E_TIMEOUT');
+    const again = await failureOf(replica.snapshot());
+    expect(again.code).toBe('E_TIMEOUT');
+    expect(server.sockets.at(-1)?.closed, 'the attempt is still under way').toBe(false);
+  });
+
   it('from the start rejects', async () => {
     const { server, replica } = await serving(twoQueues, 100);
     server.script(silent);

@@ -64,8 +64,11 @@ export function measureQdisc(device: string, record: QdiscRecord, into: Sample[]
   add(qdiscMetrics.defaultClass, record.defaultMinor);
 }
 
+/** `about` stands in no series: a problem with Open vSwitch leaves these unknown, and the classes' own numbers not. */
+export const ABOUT_OVS = { about: 'ovs' } as const;
+
 export function measureDevice(device: string, review: DeviceReview, into: Sample[]): void {
-  const labels = { device };
+  const labels = { ...ABOUT_OVS, device };
   const { classes, unusedClasses, queuesWithoutClass, driftedQueues } = review;
   into.push(sample(deviceMetrics.classes, classes, labels));
   if (unusedClasses !== undefined) into.push(sample(deviceMetrics.unusedClasses, unusedClasses, labels));
@@ -73,6 +76,6 @@ export function measureDevice(device: string, review: DeviceReview, into: Sample
   if (driftedQueues !== undefined) into.push(sample(deviceMetrics.driftedQueues, driftedQueues, labels));
   for (const one of review.drifts) {
     const { labels: named, reason, drifted } = one;
-    into.push(sample(drift, drifted ? 1 : 0, { ...named, device, name: named.name, reason }));
+    into.push(sample(drift, drifted ? 1 : 0, { ...named, ...ABOUT_OVS, device, name: named.name, reason }));
   }
 }

@@ -6,6 +6,7 @@ import { ovsdb } from '../../src/ovs/ovsdb.ts';
 import { type ShapedDevice, type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { isComparable } from './drift.ts';
 import { flowMapOf } from './flow-map.ts';
+import { ABOUT_OVS } from './measure.ts';
 import { type DeviceTree, type NamedBy, type NamedClass, nameClasses, OVS_ROOT_MINOR } from './names.ts';
 import { handleOf } from './record.ts';
 import type { Tree } from './tree.ts';
@@ -67,7 +68,7 @@ export async function viewOvs(
     const topology = topologyIn(tables);
     const { rundir, flowsEvery: everyMs, maxFlows } = options;
     const map = await flowMapOf(host, topology, { rundir, everyMs, maxFlows }, atMs, stale === undefined);
-    const problems = stale === undefined ? map.problems : [lostTouch(stale), ...map.problems];
+    const problems = (stale === undefined ? map.problems : [lostTouch(stale), ...map.problems]).map(aboutOvs);
     const users = queueUsers(topology, map.flows);
     return {
       topology,
@@ -79,7 +80,7 @@ export async function viewOvs(
     };
   } catch (thrown) {
     const failure = asFailure(thrown);
-    return { ...nothing, problems: missing(failure) ? [] : [failure] };
+    return { ...nothing, problems: missing(failure) ? [] : [aboutOvs(failure)] };
   }
 }
 
@@ -113,4 +114,9 @@ export function nameTree(tree: Tree, { topology, users }: OvsView, by: NamedBy):
   }
   const named: DeviceTree = { device, classes, defaults, shaped };
   return { tree, shaped, classes: nameClasses(named, users, by) };
+}
+
+/** What the kernel counts is known all the same. */
+function aboutOvs({ code, message, evidence }: Failure): Failure {
+  return new Failure(code, message, { ...evidence, labels: ABOUT_OVS });
 }

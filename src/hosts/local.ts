@@ -51,6 +51,7 @@ export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Ta
         },
       };
     },
+    renew: kept.renew,
     async close() {
       kept.close();
       rtnetlink.close();

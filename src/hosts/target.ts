@@ -12,6 +12,8 @@ export interface Target {
   readonly name: string;
   /** `deadline` aborts with the Failure that says why; every call of the host then rejects with it. */
   open(deadline: AbortSignal): OpenHost;
+  /** The jobs have changed: the function that is returned closes what none of them has asked for in between. */
+  renew(): () => void;
   close(): Promise<void>;
 }
 
@@ -34,10 +36,25 @@ export async function within<Value>(deadline: AbortSignal, work: Promise<Value>)
 }
 
 /** What the runs of one target share, made at first use. */
-export function keeper(lasting: Lasting): { readonly keep: Host['keep']; close(): void } {
+export function keeper(lasting: Lasting): Pick<Target, 'renew'> & { readonly keep: Host['keep']; close(): void } {
   const kept = new Map<string, Kept>();
+  let asked = new Set<string>();
   return {
+    renew() {
+      const since = new Set<string>();
+      asked = since;
+      return () => {
+        // A later change of the jobs looks after it.
+        if (asked !== since) return;
+        for (const [key, one] of kept) {
+          if (since.has(key)) continue;
+          kept.delete(key);
+          one.close();
+        }
+      };
+    },
     keep<Value extends Kept>(key: string, make: (lasting: Lasting) => Value): Value {
+      asked.add(key);
       const before = kept.get(key);
       // The key says what it is, so its type is that of whoever made it.
       if (before !== undefined) return before as Value;

@@ -42,7 +42,7 @@ export interface Ovsdb {
  * the connection is dropped, whatever deadline the run has.
  */
 const WAIT_MS = 5000;
-/** An answer on a connection that stands, so that a server that hangs leaves a run of five seconds its time. */
+/** A run waits no longer than this for anything, so that a server that hangs leaves one of five seconds its time. */
 const ANSWER_MS = 3000;
 /** While a server is known to hang, each run waits no longer than this; the attempt to reach it goes on beside. */
 const HUNG_MS = 250;
@@ -128,12 +128,14 @@ export function createReplica(lasting: Lasting, socketPath: string, waitMs = WAI
       return timed(await connected(), question);
     }
   };
+  /** Nobody waits for as long as an attempt may take: it goes on beside, for the next one who asks. */
   const ask = async <Answer>(question: Question<Answer>): Promise<Answer> => {
     const answer = retried(question);
-    if (hung === undefined || session === undefined) return answer;
-    const reason = hung;
+    // Behind the time of a question on a connection that stands, which ends that connection.
+    const ms = hung === undefined ? Math.min(waitMs, ANSWER_MS) + HUNG_MS : HUNG_MS;
+    const reason = hung ?? late(ms);
     const giveUp = Promise.withResolvers<never>();
-    const cancel = afterAnswers(HUNG_MS, () => giveUp.reject(reason));
+    const cancel = afterAnswers(ms, () => giveUp.reject(reason));
     try {
       return await Promise.race([answer, giveUp.promise]);
     } finally {

@@ -10,7 +10,7 @@ import type { Point } from '../point.ts';
  */
 export function statsdLine(point: Point, style: TagStyle): string | undefined {
   const { metric, value } = point;
-  if (value === undefined) return undefined;
+  if (value === undefined || (point.taggedOnly === true && style === 'none')) return undefined;
   let name = point.path;
   let suffix = '';
   if (style !== 'none') ({ name, suffix } = tagged(point.base, metric, point.labels, style));

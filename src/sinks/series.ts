@@ -10,7 +10,9 @@ export function seriesLines(points: readonly Point[]): string[] {
 /** `{series, metric, labels, value, kind, unit}`, one object a line, sorted by series. */
 export function jsonLines(points: readonly Point[]): string[] {
   return shown(points).map((point) => {
-    const { metric, path, labels } = point;
+    const { metric, path } = point;
+    const names = [...metric.labels, ...(metric.tags ?? [])];
+    const labels = Object.fromEntries(names.map((name) => [name, point.labels[name]]));
     const text = (value: unknown): string => JSON.stringify(value);
     // Totals above 2^53 stay exact, which JSON.stringify cannot do.
     return (
@@ -22,7 +24,7 @@ export function jsonLines(points: readonly Point[]): string[] {
 
 function shown(points: readonly Point[]): Point[] {
   return points
-    .filter((point) => point.value !== undefined)
+    .filter((point) => point.value !== undefined && point.taggedOnly !== true)
     .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 

@@ -157,6 +157,7 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
         async settled() {},
       };
     },
+    renew: kept.renew,
     async close() {
       kept.close();
       sockets.close();

@@ -35,6 +35,7 @@ export function namespaceTarget(name: string, prefix: Argv): Target {
         },
       };
     },
+    renew: () => local.renew(),
     close: () => local.close(),
   };
 }

@@ -71,11 +71,13 @@ export async function* checkAll(
 }
 
 /** What the collector itself says of what it needs. */
-async function verdictsOf({ collector, options, timeoutMs }: JobConfig, target: Target, clock: Clock) {
+async function verdictsOf({ collector, options, timeoutMs, intervalMs }: JobConfig, target: Target, clock: Clock) {
   if (collector.check === undefined) return [];
   const atMs = clock.wallMs();
   try {
-    const verdicts = await visit(target, timeoutMs, clock, async (host) => collector.check?.({ host, options, atMs }));
+    const verdicts = await visit(target, timeoutMs, clock, async (host) =>
+      collector.check?.({ host, options, atMs, intervalMs }),
+    );
     return verdicts ?? [];
   } catch (thrown) {
     return [{ level: 'fail', text: told(asFailure(thrown)) } as const];

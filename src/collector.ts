@@ -75,6 +75,8 @@ export interface Context<Options> {
   readonly options: Options;
   /** When the run began, in milliseconds since the epoch. */
   readonly atMs: number;
+  /** How far apart the runs of the job are, in milliseconds; undefined: this is none of a job (trace). */
+  readonly intervalMs?: number | undefined;
 }
 
 export interface Reading {

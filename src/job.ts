@@ -116,8 +116,8 @@ function containedDelivery(...[batch, ...rest]: Parameters<typeof deliveryOf>): 
 }
 
 export function planOf(config: JobConfig, target: Target): RunPlan {
-  const { name, collector, options, timeoutMs } = config;
-  return { job: name, collector, options, target, timeoutMs };
+  const { name, collector, options, timeoutMs, intervalMs } = config;
+  return { job: name, collector, options, target, timeoutMs, intervalMs };
 }
 
 export function startJob(

@@ -24,6 +24,7 @@ export interface RunPlan {
   readonly options: unknown;
   readonly target: Target;
   readonly timeoutMs: number;
+  readonly intervalMs?: number | undefined;
 }
 
 /** What is left of a run that was ended is waited for this long, and no longer. */
@@ -32,7 +33,7 @@ const nothing: Reading = { samples: [] };
 
 /** `stop` ends the run early (its reason is a Failure). Resolves when nothing of the run is left. */
 export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Promise<Batch> {
-  const { job, target, timeoutMs } = plan;
+  const { job, target, timeoutMs, options, intervalMs } = plan;
   const atMs = clock.wallMs();
   const readAtMs = clock.monotonicMs();
   const controller = new AbortController();
@@ -44,7 +45,7 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
   stop?.addEventListener('abort', onStop, { once: true });
 
   const host = target.open(controller.signal);
-  const work = Promise.resolve().then(() => plan.collector.collect({ host, options: plan.options, atMs }));
+  const work = Promise.resolve().then(() => plan.collector.collect({ host, options, atMs, intervalMs }));
   let outcome: Outcome | 'late' = await Promise.race([outcomeOf(work), aborted(controller.signal)]);
   const durationMs = clock.monotonicMs() - readAtMs;
   cancelDeadline();

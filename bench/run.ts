@@ -4,11 +4,12 @@
  */
 import { cost } from './cost.ts';
 import { day } from './day.ts';
+import { flows } from './flows.ts';
 import { htb } from './htb.ts';
 import { idle } from './idle.ts';
 import { loss } from './loss.ts';
 
-const benches = { loss, cost, idle, day, htb } as const;
+const benches = { loss, cost, idle, day, htb, flows } as const;
 const asked = process.argv.slice(2);
 for (const name of asked) {
   if (name in benches) continue;

@@ -22,7 +22,7 @@ export async function checkOvs(context: Tried): Promise<readonly Verdict[]> {
     snapshot = await ovsdb(host, databaseSocket(options)).snapshot();
     if (snapshot.stale !== undefined) throw snapshot.stale;
     verdicts.push({ level: 'ok', text: `database ${quoted(databaseSocket(options))}: answers` });
-    verdicts.push(rhythmOf(statisticsInterval(snapshot.tables)));
+    verdicts.push(rhythmOf(statisticsInterval(snapshot.tables), context.intervalMs));
   } catch (thrown) {
     verdicts.push(await databaseTrouble(context, thrown));
   }
@@ -33,10 +33,10 @@ export async function checkOvs(context: Tried): Promise<readonly Verdict[]> {
   return verdicts;
 }
 
-/** The interval of the job is the daemon's, so what it should be is only said. */
-function rhythmOf(seconds: number): Verdict {
-  const text = `ovs-vswitchd writes statistics every ${seconds} s: an interval of the job below that reads them twice`;
-  return { level: 'ok', text };
+function rhythmOf(seconds: number, intervalMs: number | undefined): Verdict {
+  const rhythm = `ovs-vswitchd writes statistics every ${seconds} s`;
+  if (intervalMs === undefined || intervalMs >= seconds * 1000) return { level: 'ok', text: rhythm };
+  return { level: 'warn', text: `${rhythm}, and the job runs every ${intervalMs / 1000} s: give it a longer interval` };
 }
 
 async function databaseTrouble({ host, options }: Tried, thrown: unknown): Promise<Verdict> {

@@ -19,7 +19,7 @@ export interface Daemon {
   readonly name: DaemonName;
   /** Undefined: it cannot be told. */
   readonly running: boolean | undefined;
-  /** Whether it left any trace here: a pid file. */
+  /** Whether it left any trace here: a pid file, or that it ran when it was looked for before. */
   readonly isKnown: boolean;
   /** Undefined: it does not answer. */
   readonly control: Unixctl | undefined;
@@ -49,12 +49,14 @@ export async function findDaemon(host: Host, rundir: string, name: DaemonName): 
   const seen = pid === undefined ? undefined : await statOf(host, pid);
   const stat = seen !== undefined && seen.command === name && !seen.isZombie ? seen : undefined;
   const code = failure === undefined ? undefined : asFailure(failure).code;
+  // One that hangs up without an answer is ending.
   const isGone = code === 'E_NOT_FOUND' || code === 'E_CONNECT';
-  const running = connected !== undefined || stat !== undefined ? true : isGone ? false : undefined;
+  const isThere = stat !== undefined || (connected !== undefined && code !== 'E_CONNECT');
+  const running = isThere ? true : isGone ? false : undefined;
   return {
     name,
     running,
-    isKnown: pid !== undefined || (code !== undefined && !isGone),
+    isKnown: pid !== undefined || (code !== undefined && !isGone) || startsOf(host, rundir).has(name),
     control,
     version,
     failure,
@@ -78,33 +80,47 @@ interface Start {
   readonly pid: number | undefined;
   readonly started: number | undefined;
   readonly restarts: number;
+  /** What it had used, and what those before it had in all. */
+  readonly cpuSeconds: number;
+  readonly cpuSecondsBefore: number;
 }
 interface Starts extends Kept {
   readonly seen: Map<DaemonName, Start>;
 }
 
+function startsOf(host: Host, rundir: string): Starts['seen'] {
+  return host.keep<Starts>(`ovs daemons ${rundir}`, () => ({ seen: new Map(), close() {} })).seen;
+}
+
 /**
  * How often it was started again since the target watches it: another process than the one that was seen last.
- * Undefined: it was never seen. While it does not run the count stays, so that the next start is an increment.
+ * Undefined: it was never seen. While it does not run all stays, so that the next start is an increment; and its
+ * processor time goes on from one process to the next, since a total that falls would hide that increment.
  */
-function restartsOf(host: Host, rundir: string, { name, running, pid, stat }: Daemon): number | undefined {
-  const { seen } = host.keep<Starts>(`ovs daemons ${rundir}`, () => ({ seen: new Map(), close() {} }));
+function startOf(host: Host, rundir: string, { name, running, pid, stat }: Daemon): Start | undefined {
+  const seen = startsOf(host, rundir);
   const before = seen.get(name);
-  if (running !== true) return before?.restarts;
+  if (running !== true) return before;
   const started = stat?.startedSeconds;
   const isSame = before?.pid === pid && (started ?? before?.started) === (before?.started ?? started);
-  const restarts = before === undefined ? 0 : before.restarts + (isSame ? 0 : 1);
-  seen.set(name, { pid, started: started ?? (isSame ? before?.started : undefined), restarts });
-  return restarts;
+  const own = isSame ? before : undefined;
+  const start: Start = {
+    ...{ pid, started: started ?? own?.started, cpuSeconds: stat?.cpuSeconds ?? own?.cpuSeconds ?? 0 },
+    restarts: before === undefined ? 0 : before.restarts + (isSame ? 0 : 1),
+    cpuSecondsBefore: own?.cpuSecondsBefore ?? (before === undefined ? 0 : before.cpuSecondsBefore + before.cpuSeconds),
+  };
+  seen.set(name, start);
+  return start;
 }
 
 export async function readDaemon(host: Host, rundir: string, daemon: Daemon): Promise<Part> {
   const { name, running, control, stat, pid } = daemon;
   const labels = { daemon: name };
   const scope = only(['facility', 'version'], labels);
+  const start = startOf(host, rundir, daemon);
   const own: Sample[] = [
     ...known(daemonMetrics.running, running, labels),
-    ...known(daemonMetrics.restarts, restartsOf(host, rundir, daemon), labels),
+    ...known(daemonMetrics.restarts, start?.restarts, labels),
   ];
   if (running !== true) {
     return { samples: own, problems: running === undefined ? [problem(daemon.failure, scope)] : [] };
@@ -113,7 +129,7 @@ export async function readDaemon(host: Host, rundir: string, daemon: Daemon): Pr
     own.push(...known(daemonMetrics.version, true, { ...labels, version: daemon.version }));
   const parts: Promise<Part>[] = [];
   if (stat !== undefined) {
-    own.push(...known(daemonMetrics.cpuSeconds, stat.cpuSeconds, labels));
+    own.push(...known(daemonMetrics.cpuSeconds, (start?.cpuSecondsBefore ?? 0) + stat.cpuSeconds, labels));
     own.push(...known(daemonMetrics.threads, stat.threads, labels));
     parts.push(
       attempt(only([], labels), '', async () => {

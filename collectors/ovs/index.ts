@@ -1,5 +1,5 @@
 /** Open vSwitch: interfaces, bridges, controllers, datapath, bonds and daemons, each source on its own. */
-import { type Context, defineCollector, type Host, type Kept, type Reading } from '../../src/collector.ts';
+import { type Context, defineCollector, type Host, type Reading } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
 import { type Ovsdb, ovsdb, type Snapshot } from '../../src/ovs/ovsdb.ts';
 import { quoted } from '../../src/text.ts';
@@ -9,6 +9,7 @@ import { DAEMONS, type Daemon, findDaemon, readDaemon } from './daemons.ts';
 import { readInterfaces } from './interfaces.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { daemonMetrics, metrics } from './metrics.ts';
+import { newcomers } from './newcomers.ts';
 import { databaseSocket, type OvsOptions, options } from './options.ts';
 import { bridgeSamples, controllerSamples, known, managerSamples, schemaSamples, statisticsInterval } from './rows.ts';
 import { joined, type Label, nothing, only, type Part, problem } from './scope.ts';
@@ -76,8 +77,12 @@ async function read(
   const runs = vswitchd !== undefined && !isSilent(vswitchd);
   if (isLive) parts.push(readDatabase(context, database, snapshot, layoutOr(layout), runs));
   if (vswitchd?.control !== undefined) parts.push(readControl(vswitchd.control, options, layout));
-  if (layout !== undefined && runs) parts.push(readBridges(host, database, layout, options));
+  // Without the database vswitchd answers no OpenFlow: each question would wait in vain.
+  if (isLive && layout !== undefined && runs) parts.push(readBridges(host, database, layout, options));
   const { samples, problems } = joined(await Promise.all(parts));
+  // Where nothing may be looked at, nothing is known.
+  if (samples.length === 0 && failure !== undefined) throw failure;
+  const isTooSoon = isLive && layout !== undefined && runs ? newcomers(host, options, layout) : undefined;
   const told: Failure[] = [...problems];
   if (failure !== undefined)
     told.push(problem(failure, only([...OF_DATABASE, 'table', 'match', 'manager', 'version'])));
@@ -87,7 +92,7 @@ async function read(
     if (before >= 0) told.splice(before, 1);
     told.push(problem(vswitchd.failure, scopeWithout(vswitchd)));
   }
-  return { samples, problems: told };
+  return { samples: isTooSoon === undefined ? samples : samples.filter((one) => !isTooSoon(one)), problems: told };
 }
 
 function layoutOr(layout: Layout | undefined): Layout {
@@ -108,7 +113,7 @@ function scopeWithout(daemon: Daemon) {
 }
 
 async function readDatabase(
-  context: Context<OvsOptions>,
+  { intervalMs }: Context<OvsOptions>,
   database: Ovsdb,
   snapshot: Snapshot,
   layout: Layout,
@@ -116,34 +121,31 @@ async function readDatabase(
 ): Promise<Part> {
   const { tables } = snapshot;
   const interval = statisticsInterval(tables);
+  const tooFast = intervalMs === undefined ? undefined : fasterThan(interval, intervalMs);
   const samples = [
     ...known(daemonMetrics.reply, snapshot.replySeconds, {}),
     ...known(daemonMetrics.resyncs, snapshot.resyncs, {}),
     ...known(daemonMetrics.statisticsInterval, interval, {}),
-    ...known(daemonMetrics.oversampled, isOversampled(context, interval), {}),
+    ...known(daemonMetrics.oversampled, tooFast && tooFast.length > 0, {}),
     ...schemaSamples(tables),
     ...bridgeSamples(layout),
     ...managerSamples(tables),
   ];
-  if (!runs) return { samples, problems: [] };
+  const problems = tooFast ?? [];
+  if (!runs) return { samples, problems };
   samples.push(...controllerSamples(layout, tables));
-  return joined([{ samples, problems: [] }, await readInterfaces(database, layout)]);
+  return joined([{ samples, problems }, await readInterfaces(database, layout)]);
 }
 
-interface Rhythm extends Kept {
-  lastAtMs: number | undefined;
-}
+/** Nothing is unknown because of it. */
+const NOTHING = { pace: 'statistics' };
 
-/** A tick may come a little early. */
-const EARLY = 0.8;
-
-/** Whether this job comes again before vswitchd has written new statistics. Undefined: it has not come twice. */
-function isOversampled({ host, options, atMs }: Context<OvsOptions>, intervalSeconds: number): boolean | undefined {
-  const key = `ovs rhythm ${JSON.stringify(options)}`;
-  const rhythm = host.keep<Rhythm>(key, () => ({ lastAtMs: undefined, close() {} }));
-  const { lastAtMs } = rhythm;
-  rhythm.lastAtMs = atMs;
-  return lastAtMs === undefined ? undefined : atMs - lastAtMs < intervalSeconds * 1000 * EARLY;
+function fasterThan(seconds: number, intervalMs: number): Failure[] {
+  if (intervalMs >= seconds * 1000) return [];
+  const found = `ovs-vswitchd writes statistics every ${seconds} s (other_config:stats-update-interval)`;
+  const advice = 'interfaces show nothing new in between, so give the job that interval or a longer one';
+  const message = `the job runs every ${intervalMs / 1000} s, and ${found}: ${advice}`;
+  return [new Failure('E_CONFIG', message, { labels: NOTHING })];
 }
 
 /** A bridge that was deleted meanwhile is no problem: it is gone. */

@@ -24,6 +24,10 @@ export const bridgeMetrics = {
     ...{ unit: 'bytes', labels: bridge, source: 'ovs-ofctl dump-aggregate BRIDGE table=0: byte_count' },
     help: 'Bytes of those packets.',
   }),
+  sumsSkipped: gauge('sums_skipped', {
+    ...{ unit: 'boolean', labels: bridge, source: 'ovs-ofctl dump-tables: active, and the option aggregateLimit' },
+    help: '1: `packets` and `bytes` are not read, as table 0 has more flows than `aggregateLimit`.',
+  }),
   failSecure: gauge('fail_secure', {
     ...{ unit: 'boolean', labels: bridge, source: 'OVSDB: Bridge.fail_mode' },
     help: '1: without its controller the bridge changes no flow (secure); 0: it then learns by itself (standalone).',
@@ -168,7 +172,7 @@ export const daemonMetrics = {
   }),
   cpuSeconds: counter('cpu_seconds', {
     ...{ unit: 'seconds', labels: daemon, source: '/proc/<pid>/stat: utime + stime, proc(5)' },
-    help: 'Processor time of all its threads.',
+    help: 'Processor time of all its threads. It goes on when the daemon is started again.',
   }),
   residentBytes: gauge('resident_bytes', {
     ...{ unit: 'bytes', labels: daemon, source: '/proc/<pid>/status: VmRSS, proc(5)' },
@@ -211,8 +215,8 @@ export const daemonMetrics = {
     help: 'How often vswitchd writes the statistics of interfaces into the database.',
   }),
   oversampled: gauge('statistics_oversampled', {
-    ...{ unit: 'boolean', source: 'the time between two runs' },
-    help: '1: the job runs more often than that, so every other reading of an interface shows nothing new.',
+    ...{ unit: 'boolean', source: 'the interval of the job' },
+    help: '1: the job runs more often than that, so some readings of an interface show nothing new.',
   }),
 };
 

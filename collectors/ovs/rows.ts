@@ -56,6 +56,7 @@ export function interfaceSamples({ row, labels }: Interface): Sample[] {
   const status = mapIn(row.status);
   const bfd = mapIn(row.bfd_status);
   const health = numberIn(row.cfm_health);
+  const own = { ...labels, state: undefined };
   const isTunnel = TUNNELS.has(textIn(row.type) ?? '');
   const bfdState = (metric: typeof linkMetrics.bfdState, key: string): Sample[] =>
     states(metric, textIn(bfd.get(key)), BFD_STATES, (state) => ({ ...labels, state }));
@@ -63,16 +64,16 @@ export function interfaceSamples({ row, labels }: Interface): Sample[] {
     ...known(linkMetrics.linkUp, upIn(row.link_state), labels),
     ...known(linkMetrics.adminUp, upIn(row.admin_state), labels),
     ...known(linkMetrics.error, row.error === undefined ? undefined : textIn(row.error) !== undefined, labels),
-    ...known(linkMetrics.linkResets, totalIn(row.link_resets), labels),
+    ...known(linkMetrics.linkResets, totalIn(row.link_resets), own),
     ...known(linkMetrics.mtu, totalIn(row.mtu), labels),
     ...known(linkMetrics.speed, totalIn(row.link_speed), labels),
     ...known(linkMetrics.cfmFault, truthIn(row.cfm_fault), labels),
-    ...known(linkMetrics.cfmFlaps, totalIn(row.cfm_flap_count), labels),
+    ...known(linkMetrics.cfmFlaps, totalIn(row.cfm_flap_count), own),
     // -1 stands for unknown, as with "no frame yet".
     ...known(linkMetrics.cfmHealth, health === undefined || health < 0 ? undefined : health / 100, labels),
     ...known(linkMetrics.cfmRemoteUp, upIn(row.cfm_remote_opstate), labels),
     ...known(linkMetrics.bfdForwarding, truthIn(bfd.get('forwarding')), labels),
-    ...known(linkMetrics.bfdFlaps, totalIn(bfd.get('flap_count')), labels),
+    ...known(linkMetrics.bfdFlaps, totalIn(bfd.get('flap_count')), own),
     ...bfdState(linkMetrics.bfdState, 'state'),
     ...bfdState(linkMetrics.bfdRemoteState, 'remote_state'),
     ...(isTunnel ? known(linkMetrics.tunnelCarrier, upIn(status.get('tunnel_egress_iface_carrier')), labels) : []),

@@ -70,7 +70,9 @@ async function readBridge(client: OpenFlow, bridge: Bridge, options: OvsOptions)
   }
   const samples = known(bridgeMetrics.flows, flows, labels);
   if (options.tables) samples.push(...tables.flatMap((table) => tableSamples(bridge.name, table)));
-  if (Number(tables[0]?.active ?? 0) > options.aggregateLimit) return samples;
+  const isTooLarge = Number(tables[0]?.active ?? 0) > options.aggregateLimit;
+  samples.push(...known(bridgeMetrics.sumsSkipped, isTooLarge, labels));
+  if (isTooLarge) return samples;
   const { packets, bytes } = await client.aggregate(bridge, 'table=0');
   return [...samples, ...known(bridgeMetrics.packets, packets, labels), ...known(bridgeMetrics.bytes, bytes, labels)];
 }

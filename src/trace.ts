@@ -1,7 +1,8 @@
 /** `edgestatd trace WHAT`: every collector that can explains it, on every target that its jobs measure. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './clock.ts';
 import type { Collector, Hop, Trace } from './collector.ts';
-import type { Config, JobConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { asFailure, type Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import { printable, quoted } from './text.ts';
@@ -62,18 +63,32 @@ export async function explain(
   );
 }
 
+/** Of several jobs that one collector has on one target, the one that asks for the least in particular; the first. */
 function placesOf(config: Config, builtIn: ReadonlyMap<string, Collector>): Place[] {
-  const able = config.jobs.filter(({ collector }) => collector.trace !== undefined);
-  const places = new Map<string, Place>();
-  for (const job of able) places.set(`${job.target} ${job.collector.name}`, placeOf(job));
+  const places = new Map<string, Place & { readonly own: number }>();
+  for (const { collector, options, target } of config.jobs) {
+    if (collector.trace === undefined) continue;
+    const key = `${target} ${collector.name}`;
+    const own = ownChoices(collector, options);
+    const before = places.get(key);
+    if (before === undefined || own < before.own) places.set(key, { collector, options, target, own });
+  }
   if (places.size > 0) return [...places.values()];
   return [...builtIn.values()]
     .filter((collector) => collector.trace !== undefined)
     .map((collector) => ({ collector, options: collector.options.parse({}), target: 'local' }));
 }
 
-function placeOf({ collector, options, target }: JobConfig): Place {
-  return { collector, options, target };
+/** How many options are other than the collector's defaults; 0 where it has no defaults. */
+function ownChoices(collector: Collector, options: unknown): number {
+  const defaults = collector.options.safeParse({});
+  if (!defaults.success) return 0;
+  const usual = new Map(entriesOf(defaults.data));
+  return entriesOf(options).filter(([name, value]) => !isDeepStrictEqual(value, usual.get(name))).length;
+}
+
+function entriesOf(options: unknown): [string, unknown][] {
+  return typeof options === 'object' && options !== null ? Object.entries(options) : [];
 }
 
 /** Chains for people. What a hostile name holds stays within its line. */

@@ -7,13 +7,18 @@ const GET_CLASS = 42;
 const DONE = 3;
 const ERROR = 2;
 const DEVICE = 7;
+const PORT = 4_000_000_100;
 
 /** A message of 20 bytes of body, of which the second word is the device. */
-function message(type: number, sequence: number, { flags = 2, device = DEVICE, first = 0 } = {}): Uint8Array {
+function message(
+  type: number,
+  sequence: number,
+  { flags = 2, device = DEVICE, first = 0, port = PORT } = {},
+): Uint8Array {
   const words = new Uint32Array(9);
   new Uint16Array(words.buffer).set([type, flags], 2);
   words.set([36], 0);
-  words.set([sequence, 0, first, device], 2);
+  words.set([sequence, port, first, device], 2);
   return new Uint8Array(words.buffer);
 }
 const joined = (...all: Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(all));
@@ -31,6 +36,7 @@ function kernel(...answers: ((sequence: number) => Answer)[]) {
     log.push(`open ${name}`);
     let pending: (readonly Uint8Array[] | 'overrun' | Error)[] = [];
     return {
+      port: PORT,
       async send(bytes) {
         sent.push(bytes);
         log.push(`send ${name}`);
@@ -118,6 +124,22 @@ test.each<[string, Uint8Array]>([
   expect(await dumps.dump(request)).toHaveLength(1);
   expect(log.filter((one) => one.startsWith('send'))).toHaveLength(1);
 });
+
+test.each([
+  ['of another device', 8, 1],
+  ['of the same device', DEVICE, 2],
+])(
+  'another program’s change %s is none of the answer, though it counts its requests alike',
+  async (_, device, sends) => {
+    const change = (sequence: number) => message(NEW_CLASS, sequence, { flags: 0, device, first: 9, port: 999 });
+    const { dumps, log } = kernel(
+      (sequence) => [[message(NEW_CLASS, sequence, { first: 1 })], [change(sequence)], ...whole(sequence).slice(1)],
+      whole,
+    );
+    expect(firsts(await dumps.dump(request))).toEqual([1, 2]);
+    expect(log.filter((one) => one.startsWith('send'))).toHaveLength(sends);
+  },
+);
 
 test('a change before the dump began is in it', async () => {
   const { dumps, log } = kernel((sequence) => [[message(41, 99)], ...whole(sequence)]);

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { Failure } from '../src/errors.ts';
 import { exactIp, exactMac } from '../src/ovs/address.ts';
-import { addressHints, type Flow, parseFlows, queueUses } from '../src/ovs/flows.ts';
+import { allowance, finish } from '../src/ovs/allowance.ts';
+import { addressHints, type Flow, mayTellUsers, parseFlows, queueUses, readFlows } from '../src/ovs/flows.ts';
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, 'testdata/openflow', name), 'utf8');
 const flowsOf = (text: string): readonly Flow[] => parseFlows(text).flows;
@@ -218,6 +222,86 @@ describe('limits', () => {
     ])
       parseFlows(text);
   }, 10_000);
+});
+
+describe('who uses a queue', () => {
+  test('is in the same flows when those that cannot tell are not parsed', () => {
+    for (const name of ['default', 'of13', 'no-stats', 'appctl-bridge-dump-flows', 'F-openflow10']) {
+      const text = read(`ovs3.1-flows-${name}.txt`);
+      const { flows, truncated } = finish(readFlows(text, {}, mayTellUsers));
+      const all = flowsOf(text);
+      expect(flows.length).toBeLessThan(all.length);
+      expect([queueUses(flows), addressHints(flows), truncated]).toEqual([queueUses(all), addressHints(all), false]);
+    }
+  });
+
+  test.each([
+    ['enqueue:3q17', ' ip actions=enqueue:3q17'],
+    ['an address', ' arp,in_port=1,arp_spa=10.0.0.1 actions=drop'],
+    ['an address', ' in_port=1,arp_sha=fa:16:3e:00:00:01 actions=drop'],
+    ['an address', ' in_port=1,nd_target=fe80::1 actions=drop'],
+    ['an address', ' in_port=1,eth_src=fa:16:3e:00:00:01 actions=drop'],
+    ['a later table', ' in_port=1 actions=resubmit(,1)'],
+    ['a later table', ' in_port=1 actions=goto_table:1'],
+  ])('may stand in %s: %s', (_, line) => {
+    expect(mayTellUsers(line)).toBe(true);
+  });
+
+  test('rows that cannot tell count against the limit', () => {
+    const text = ' table=1 actions=drop\nNXST_FLOW reply:\n'.repeat(10);
+    expect(finish(readFlows(text, { maxRows: 10 }, () => false))).toEqual({ flows: [], truncated: false });
+    expect(finish(readFlows(text, { maxRows: 9 }, () => false))).toEqual({ flows: [], truncated: true });
+  });
+
+  test('holds nothing of the text', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const heldMiB = (): number => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return (heapUsed + external) / 2 ** 20;
+    };
+    const line =
+      ' in_port=a-port-with-a-name,dl_src=fa:16:3e:00:00:01,nw_src=10.0.0.1,nd_target=fe80::1 actions=set_queue:1\n';
+    const before = heldMiB();
+    const kept = Array.from({ length: 30 }, (_, at) => {
+      // Not a constant, and flat.
+      const text = Buffer.from(line + ` table=${at} actions=drop\n`.repeat(50_000)).toString();
+      const flows = finish(readFlows(text, {}, mayTellUsers));
+      return [queueUses(flows.flows).map(({ flow: _, ...use }) => use), addressHints(flows.flows)];
+    });
+    expect(heldMiB() - before).toBeLessThan(10);
+    expect(kept.flat(2)).toHaveLength(90);
+  });
+});
+
+describe('very many flows', () => {
+  const text = ' table=0, n_packets=5, n_bytes=6, priority=1,ip,in_port=1 actions=resubmit(,1)\n'.repeat(40_000);
+
+  test('leave the event loop its turns', async () => {
+    const time = allowance(600_000, () => new Failure('E_TIMEOUT', 'late'));
+    let turns = 0;
+    let done = false;
+    const turn = (): void => {
+      turns++;
+      if (!done) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const { flows } = await time.inSlices(readFlows(text));
+    done = true;
+    time.end();
+    expect(flows).toHaveLength(40_000);
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  test('are given up when the time is', async () => {
+    const late = new Failure('E_TIMEOUT', 'late');
+    const time = allowance(1, () => late);
+    const never = new Promise<never>(() => {});
+    await expect(time.within(never)).rejects.toBe(late);
+    await expect(time.inSlices(readFlows(text))).rejects.toBe(late);
+    await expect(time.within(Promise.resolve(1))).rejects.toBe(late);
+  });
 });
 
 test.each([

@@ -116,16 +116,46 @@ describe('hostile and half-written rows', () => {
     expect(odd.shaped.get('eth0')?.queues.size).toBe(0);
   });
 
-  it.each(['', '-1', '1.5', '1e3', '0x10', '1_000', '1000000bit', '99999999999999999999', ' 1'])(
-    'a rate %j is none',
-    (text) => {
-      const { shaped } = small({ queue: { other_config: map({ 'max-rate': text, 'min-rate': text }) } });
-      expect(shaped.get('eth0')?.queues.get(7)).toMatchObject({
-        minBitsPerSecond: undefined,
-        maxBitsPerSecond: undefined,
-      });
-    },
-  );
+  const rateOf = (text: string) => {
+    const { shaped } = small({
+      queue: { other_config: map({ 'max-rate': text, 'min-rate': text }) },
+      qos: { other_config: map({ 'max-rate': text }) },
+    });
+    const { maxBitsPerSecond, queues } = shaped.get('eth0') ?? {};
+    const queue = queues?.get(7);
+    expect([queue?.minBitsPerSecond, maxBitsPerSecond]).toEqual([queue?.maxBitsPerSecond, queue?.maxBitsPerSecond]);
+    return maxBitsPerSecond;
+  };
+
+  it.each([
+    ...['', ' ', '-', '+', '+-5', '- 5', '1.5', '1e3', '1e6', '10M', '0x10', '1_000', '1000000bit', '5000000 ', '5\n'],
+    ...['18446744073709551616', '-18446744073709551616', '99999999999999999999', '\u00a05', '\u0665'],
+  ])('a rate %j is none', (text) => {
+    expect(rateOf(text)).toBeUndefined();
+  });
+
+  it('a rate of a megabyte is none, and soon so', () => {
+    const megabyte = 1_000_000;
+    for (const text of [`${' '.repeat(megabyte)}5`, '0'.repeat(megabyte), `${'0'.repeat(megabyte)}x`]) {
+      expect(rateOf(text)).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ['0', 0],
+    ['-0', 0],
+    ['7', 7],
+    ['614400000', 614_400_000],
+    [' 5000000', 5_000_000],
+    ['\t\n\v\f\r +20000', 20_000],
+    ['007000000', 7_000_000],
+    ['00000000000000000000000000000005000000', 5_000_000],
+    ['18446744073709551615', 2 ** 64],
+    ['-5', 2 ** 64],
+    ['-18446744073709551000', 616],
+  ])('a rate %j is what strtoull(3) makes of it', (text, bitsPerSecond) => {
+    expect(rateOf(text)).toBe(bitsPerSecond);
+  });
 
   it.each(['', '-1', '1.5', ' 7', '0x7', 'NaN'])('a queue id %j is none', (key) => {
     expect(small({ qos: { queues: map({ [key]: 'u' }) } }).shaped.get('eth0')?.queues.size).toBe(0);
@@ -158,8 +188,10 @@ describe('hostile and half-written rows', () => {
   });
 
   it('the version is what the init script wrote, if it did', () => {
-    expect(small({}, { Open_vSwitch: { o: { ovs_version: '3.1.0' } } }).version).toBe('3.1.0');
-    expect(small({}, { Open_vSwitch: { o: { ovs_version: [] } } }).version).toBeUndefined();
+    const told = small({}, { Open_vSwitch: { o: { ovs_version: '3.1.0' } } });
+    expect([told.version, told.shaped.get('eth0')?.version]).toEqual(['3.1.0', '3.1.0']);
+    const silent = small({}, { Open_vSwitch: { o: { ovs_version: [] } } });
+    expect([silent.version, silent.shaped.get('eth0')?.version]).toEqual([undefined, undefined]);
   });
 
   it('any text is a name', () => {

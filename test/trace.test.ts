@@ -172,6 +172,7 @@ function around(settled: Promise<void> = Promise.resolve()) {
       deadline.addEventListener('abort', () => events.push(`end ${key}: ${(deadline.reason as Failure).code}`));
       return { name: `${key}-name`, settled: () => settled } as OpenHost;
     },
+    renew: () => () => {},
     async close() {
       events.push(`close ${key}`);
     },
@@ -192,13 +193,37 @@ describe('who is asked', () => {
 
   it('each collector that can, once on each target of its jobs, with the options of a job', async () => {
     const { events, open } = around();
-    const jobs = config(job(htb, 'hv02', 5), job(htb, 'local', 1), job(htb, 'local', 7), job(collector('tcp'), 'hv03'));
+    const jobs = config(job(htb, 'hv02', 5), job(htb, 'local', 7), job(htb, 'local', 1), job(collector('tcp'), 'hv03'));
     const found = await explain('192.0.2.7', jobs, new Map(), open, fakeClock());
     expect(found.map(({ target, collector: by, trace }) => [target, by, trace?.subject])).toEqual([
       ['hv02-name', 'htb', 'hv02-name 5 192.0.2.7'],
-      ['local-name', 'htb', 'local-name 7 192.0.2.7'],
+      ['local-name', 'htb', 'local-name 1 192.0.2.7'],
     ]);
     expect(events.filter((event) => event.startsWith('close')).toSorted()).toEqual(['close hv02', 'close local']);
+  });
+
+  it('of several jobs the one with the fewest options of its own, and of equal ones the first', async () => {
+    const particular = z.strictObject({ devices: z.array(z.string()).default(['*']), by: z.string().default('vif') });
+    const tracer = defineCollector<z.infer<typeof particular>>({
+      ...{ name: 'x', options: particular, metrics: { x: metric }, collect: async () => ({ samples: [] }) },
+      trace: async ({ options: { devices, by } }) => ({ ...whole, subject: `${devices} ${by}` }),
+    }) as Collector;
+    const asked = async (...all: readonly object[]) => {
+      const jobs = all.map((one) => ({ ...job(tracer, 'a'), options: particular.parse(one) }));
+      const found = await explain('x', config(...jobs), new Map(), around().open, fakeClock());
+      return found.map(({ trace }) => trace?.subject);
+    };
+    expect(await asked({ devices: ['eth1'], by: 'ip' }, { devices: ['*'] }, { devices: ['eth2'] })).toEqual(['* vif']);
+    expect(await asked({ devices: ['eth1'], by: 'ip' }, { devices: ['eth2'] })).toEqual(['eth2 vif']);
+    expect(await asked({ devices: ['eth1'] }, { by: 'ip' })).toEqual(['eth1 vif']);
+  });
+
+  it('the first, where the options have no defaults', async () => {
+    const strict = z.strictObject({ depth: z.int() });
+    const tracer = { ...collector('x', answer), options: strict } as Collector;
+    const jobs = config(job(tracer, 'a', 3), job(tracer, 'a', 1));
+    const found = await explain('x', jobs, new Map(), around().open, fakeClock());
+    expect(found.map(({ trace }) => trace?.subject)).toEqual(['a-name 3 x']);
   });
 
   it('one target alone', async () => {

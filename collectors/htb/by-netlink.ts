@@ -3,25 +3,26 @@ import type { Host } from '../../src/collector.ts';
 import { asFailure, type Failure } from '../../src/errors.ts';
 import { classesRequest, linksRequest, qdiscsRequest } from './netlink.ts';
 import { decodeClasses } from './netlink-class.ts';
-import { decodeLinks } from './netlink-link.ts';
+import { decodeLinks, type LinkRecord } from './netlink-link.ts';
 import { decodeQdiscs } from './netlink-qdisc.ts';
 import { ofDevice } from './of-device.ts';
-import type { QdiscRecord } from './record.ts';
-import type { Forest, Tree } from './tree.ts';
+import type { Parsed, QdiscRecord } from './record.ts';
+import type { Survey, Tree } from './tree.ts';
 
-export async function readByNetlink(host: Host, wanted: (device: string) => boolean): Promise<Forest> {
+export async function readByNetlink(host: Host, wanted: (device: string) => boolean): Promise<Survey> {
   const qdiscs = decodeQdiscs(await host.netlink(qdiscsRequest()));
-  const shaped = qdiscs.records.filter(({ kind }) => kind === 'htb' || kind === 'hfsc');
   const problems: Failure[] = [...qdiscs.problems];
   const trees: Tree[] = [];
   // Names are looked up after the qdiscs: a device that is gone meanwhile has none, and is left out.
-  const links = decodeLinks(await host.netlink(linksRequest()));
+  const links = await readLinks(host);
   problems.push(...links.problems);
-  const names = new Map(links.records.map(({ ifindex, name }) => [ifindex, name]));
+  const names = namesOf(links);
+  const shaped = qdiscs.records
+    .filter(({ kind }) => kind === 'htb' || kind === 'hfsc')
+    .map((record) => ({ ...record, device: names.get(record.ifindex) }));
   const byIndex = new Map<number, QdiscRecord[]>();
   for (const record of shaped) {
-    const { ifindex } = record;
-    const device = ifindex === undefined ? undefined : names.get(ifindex);
+    const { ifindex, device } = record;
     if (ifindex === undefined || device === undefined || !wanted(device)) continue;
     const there = byIndex.get(ifindex);
     if (there === undefined) byIndex.set(ifindex, [record]);
@@ -30,7 +31,7 @@ export async function readByNetlink(host: Host, wanted: (device: string) => bool
   for (const [ifindex, own] of byIndex) {
     const device = names.get(ifindex) ?? '';
     try {
-      const { records, problems: unread } = decodeClasses(await host.netlink(classesRequest(ifindex)));
+      const { records, problems: unread } = decodeClasses(await host.netlink(classesRequest(ifindex)), ifindex);
       trees.push({ device, qdiscs: own, classes: records });
       problems.push(...unread.map((problem) => ofDevice(problem, device)));
     } catch (thrown) {
@@ -42,5 +43,25 @@ export async function readByNetlink(host: Host, wanted: (device: string) => bool
   trees.sort((a, b) => (a.device < b.device ? -1 : 1));
   const taken = new Set(shaped.map(({ ifindex }) => ifindex));
   const bare = links.records.filter(({ ifindex, name }) => wanted(name) && !taken.has(ifindex)).map(({ name }) => name);
-  return { trees, bare: qdiscs.problems.length > 0 ? [] : bare, problems };
+  return {
+    trees: await withoutGone(host, trees),
+    shaped,
+    bare: qdiscs.problems.length > 0 ? [] : bare,
+    problems,
+  };
+}
+
+async function readLinks(host: Host): Promise<Parsed<LinkRecord>> {
+  return decodeLinks(await host.netlink(linksRequest()));
+}
+
+function namesOf({ records }: Parsed<LinkRecord>): ReadonlyMap<number | undefined, string> {
+  return new Map(records.map(({ ifindex, name }) => [ifindex, name]));
+}
+
+/** Of a device that has just gone away the kernel says not that, but that there are no classes. */
+async function withoutGone(host: Host, trees: readonly Tree[]): Promise<readonly Tree[]> {
+  if (trees.every(({ classes }) => classes.length > 0)) return trees;
+  const still = namesOf(await readLinks(host));
+  return trees.filter(({ classes, qdiscs }) => classes.length > 0 || still.has(qdiscs[0]?.ifindex));
 }

@@ -9,23 +9,25 @@ const qdisc = (kind: string) => `qdisc ${kind} 1: dev eth1 root refcnt 2 r2q 10 
 const dump = (...minors: string[]): string =>
   minors.map((minor) => `class htb 1:${minor} root prio 0 rate 8bit ceil 8bit burst 1b cburst 1b\n`).join('');
 
-/** A machine whose successive class dumps are these; the last is repeated. */
-function machine(dumps: readonly (string | Failure)[], kind = 'htb') {
+/** A machine whose successive class dumps are these, and its qdisc dumps those; the last is repeated. */
+function machine(dumps: readonly (string | Failure)[], kind = 'htb', qdiscs: readonly string[] = [qdisc(kind)]) {
   const asked: string[] = [];
   let next = 0;
+  let nextQdisc = 0;
   const kept = keeper({ connect: () => Promise.reject(new Error('no sockets')) });
   const host = {
     name: 'hv01',
     keep: kept.keep,
     async run(argv: readonly string[]) {
-      if (argv.includes('qdisc')) return qdisc(kind);
+      if (argv.includes('qdisc')) return qdiscs[Math.min(nextQdisc++, qdiscs.length - 1)] ?? '';
       asked.push(argv.includes('-j') ? 'json' : 'text');
       const answer = dumps[Math.min(next++, dumps.length - 1)] ?? '';
       if (answer instanceof Failure) throw answer;
       return answer;
     },
   } as unknown as Host;
-  const read = async () => (await readByTc(host, () => true)).trees[0]?.classes.map(({ handle }) => handle);
+  const read = async (asker = '') =>
+    (await readByTc(host, () => true, asker)).trees[0]?.classes.map(({ handle }) => handle);
   return { read, asked };
 }
 
@@ -63,4 +65,44 @@ it('an old tc is not asked for JSON twice, and HFSC not at all', async () => {
   const hfsc = machine([''], 'hfsc');
   await hfsc.read();
   expect(hfsc.asked).toEqual(['text']);
+});
+
+/** As iproute2 6.2 to 6.4 print a class of SFQ below one of HTB: text, in the middle of an array. */
+const BROKEN = `[{"class":"htb","handle":"1:1","root":true,"rate":1,"ceil":1,"stats":{"bytes":1}},{"class":"sfq","handle":"3ea:1","parent":"3ea:","stats":{"bytes":0} allot 1514 
+}]`;
+
+it('a device whose JSON is none is asked for text, at once and from then on', async () => {
+  const { read, asked } = machine([BROKEN, dump('1', '2')]);
+  expect(await read()).toEqual(['1:1', '1:2']);
+  expect(await read()).toEqual(['1:1', '1:2']);
+  expect(asked).toEqual(['json', 'text', 'text']);
+});
+
+it('JSON that is whole and has a fault in it is believed', async () => {
+  const odd = '[{"class":"htb","handle":"1:1","root":true},{"class":"htb","handle":"?"}]';
+  const { read, asked } = machine([odd]);
+  expect(await read()).toEqual(['1:1']);
+  await read();
+  expect(asked).toEqual(['json', 'json']);
+});
+
+it('what is remembered of a device ends with its tree', async () => {
+  const { read, asked } = machine([BROKEN, dump('1')], 'htb', [qdisc('htb'), '', '', qdisc('htb')]);
+  await read();
+  expect(await read()).toBeUndefined();
+  expect(await read()).toEqual(['1:1']);
+  expect(asked).toEqual(['json', 'text', 'json']);
+});
+
+it('a dump that lacks a tree of the run before is made again', async () => {
+  const { read } = machine([dump('1')], 'htb', [qdisc('htb'), '', qdisc('htb')]);
+  expect(await read()).toEqual(['1:1']);
+  expect(await read()).toEqual(['1:1']);
+});
+
+it('what one asker saw says nothing of what another lacks', async () => {
+  const { read, asked } = machine([dump('1', '2'), dump('1')]);
+  expect(await read('a')).toEqual(['1:1', '1:2']);
+  expect(await read('b')).toEqual(['1:1']);
+  expect(asked).toHaveLength(2);
 });

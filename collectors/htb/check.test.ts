@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
 import { type RecordedTarget, readSession, recordedTarget } from '../../test/support/recorded-target.ts';
@@ -96,6 +96,35 @@ it.each([
   );
 });
 
+describe('capabilities', () => {
+  const status = (text: string | Failure): Host => ({
+    ...machine('tc6.1-plain', tc),
+    readFile: async (path) => {
+      if (path !== '/proc/self/status' || text instanceof Failure) throw new Failure('E_NOT_FOUND', path);
+      return text;
+    },
+  });
+  const effective = (set: string): string =>
+    `Name:\tcat\nCapInh:\tffffffffffffffff\nCapPrm:\t0000000000000000\nCapEff:\t${set}\nCapBnd:\tffffffffffffffff\n`;
+  const line = 'ok no CAP_NET_ADMIN: to read classes and qdiscs takes no capability';
+
+  it.each(['0000000000000000', '00000000ffffefff', 'ffffffffffffefff'])('%s is enough, and told so', async (set) => {
+    const [source, rights, ...rest] = await check(status(effective(set)));
+    expect([source?.slice(0, 5), rights, rest.length]).toEqual(['ok tc', line, 1]);
+  });
+
+  it.each(['0000000000001000', '000001ffffffffff', 'ffffffffffffffff'])('%s is not talked about', async (set) => {
+    expect(await check(status(effective(set)))).toHaveLength(2);
+  });
+
+  it.each(['', 'CapEff:\n', 'CapEff:\tnone\n', 'CapEff:\t00000000000000000\n', new Failure('E_DENIED', 'no')])(
+    'nothing is said of what is not known: %j',
+    async (text) => {
+      expect(await check(status(text))).toHaveLength(2);
+    },
+  );
+});
+
 it('takes a machine without Open vSwitch as it is', async () => {
   const verdicts = await check(machine('tc6.1-plain', tc));
   expect(verdicts).toEqual([
@@ -109,10 +138,11 @@ it('tells of bridges with too many flows, and of those that cannot be asked', as
     ...tc,
     'ovs-ofctl --timeout=2 -- dump-aggregate unix:/var/run/openvswitch/xapi0.mgmt': aggregate(20_001),
     'ovs-ofctl --timeout=2 -- dump-aggregate unix:/var/run/openvswitch/xenbr1.mgmt': new Failure('E_DENIED', 'not you'),
+    'stat -L -c %a %U %G /var/run/openvswitch/xenbr1.mgmt': '750 root root\n',
   });
   expect((await check(host)).slice(2)).toEqual([
     'warn bridge "xapi0": 20001 flows, more than maxFlows (20000): queues are named without them',
-    'fail bridge "xenbr1": E_DENIED: not you',
+    'fail bridge "xenbr1": E_DENIED: not you; it is "root"’s with the mode 750: run as that user, or as root',
   ]);
 });
 

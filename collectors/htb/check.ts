@@ -12,7 +12,7 @@ import type { Tree } from './tree.ts';
 import { readTrees, type TreeOptions, type Trees } from './trees.ts';
 
 export async function checkHtb({ host, options }: Context<TreeOptions & OvsOptions>): Promise<readonly Verdict[]> {
-  const verdicts = [...(await checkSource(host, options))];
+  const verdicts = [...(await checkSource(host, options)), ...(await checkRights(host))];
   const database = databaseOf(options);
   let topology: Topology;
   try {
@@ -53,6 +53,16 @@ async function checkSource(host: Host, options: TreeOptions): Promise<Verdict[]>
   return verdicts;
 }
 
+const CAP_NET_ADMIN = 12n;
+
+/** Who has not what `tc` needs to change a tree should know that it is not missed. Read as what `tc` would run as. */
+async function checkRights(host: Host): Promise<Verdict[]> {
+  const status = await host.readFile('/proc/self/status').catch(() => '');
+  const [, effective] = /^CapEff:[ \t]*([0-9a-f]{1,16})$/m.exec(status) ?? [];
+  if (effective === undefined || ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n) return [];
+  return [{ level: 'ok', text: 'no CAP_NET_ADMIN: to read classes and qdiscs takes no capability' }];
+}
+
 function readable(source: string, { trees, problems }: Trees): Verdict[] {
   const unread = problems.map((problem): Verdict => ({ level: 'fail', text: `${source}: ${told(problem)}` }));
   return [{ level: 'ok', text: `${source}: ${counted(trees)}` }, ...unread];
@@ -90,7 +100,7 @@ async function withoutDatabase(host: Host, database: string, failure: Failure): 
   return { level: 'fail', text: `database: ${told(failure)}; ${await whoMay(host, database)}` };
 }
 
-/** To connect is to write: sockets of Open vSwitch mostly have the mode 750, with which their group may not. */
+/** To connect is to write, and Open vSwitch mostly makes sockets of the mode 750, with which their group may not. */
 async function whoMay(host: Host, socket: string): Promise<string> {
   const text = await host.run(['stat', '-L', '-c', '%a %U %G', socket]).catch(() => '');
   const [, mode = '', owner = '', group = ''] = /^([0-7]{3,4}) (\S+) (\S+)\s*$/.exec(text) ?? [];
@@ -116,7 +126,9 @@ async function checkFlows(host: Host, topology: Topology, options: OvsOptions): 
         verdicts.push({ level: 'warn', text: `${subject}: ${found}: queues are named without them` });
       } else verdicts.push({ level: 'ok', text: `${subject}: ${flows ?? 'an unknown number of'} flows` });
     } catch (thrown) {
-      verdicts.push({ level: 'fail', text: `${subject}: ${told(thrown)}` });
+      const isDenied = asFailure(thrown).code === 'E_DENIED';
+      const advice = isDenied ? `; ${await whoMay(host, `${options.rundir}/${bridge.name}.mgmt`)}` : '';
+      verdicts.push({ level: 'fail', text: `${subject}: ${told(thrown)}${advice}` });
     }
   }
   return verdicts;

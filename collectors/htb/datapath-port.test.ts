@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { duplexPair } from 'node:stream';
+import { expect, it, vi } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
 import { recordedSockets } from '../../test/support/recorded-sockets.ts';
@@ -68,4 +69,29 @@ it('asks vswitchd for the flows of that address alone, and does without it where
     'socket /run/ovs/ovs-vswitchd.12.ctl: dpctl/dump-flows ["--names","filter=ipv6,ipv6_src=fe80::1"]',
   ]);
   sockets.close();
+});
+
+it('waits two seconds for a vswitchd that hangs, and no longer', async () => {
+  vi.useFakeTimers();
+  const [client, server] = duplexPair();
+  try {
+    const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
+    const host: Host = {
+      ...{ name: 'hv01', run: gone, getJson: gone, netlink: gone, readFile: async () => '12\n' },
+      connect: async () => client,
+      keep: () => {
+        throw new Error('nothing is kept');
+      },
+    };
+    const asked = new Promise((resolve) => server.once('data', resolve));
+    const answer = datapathPort(host, '/run/ovs', '10.0.0.37').catch((thrown) => thrown);
+    await asked;
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await answer).toMatchObject({ code: 'E_TIMEOUT', message: expect.stringContaining('within 2 s') });
+    expect([client.destroyed, vi.getTimerCount()]).toEqual([true, 0]);
+  } finally {
+    server.destroy();
+    client.destroy();
+    vi.useRealTimers();
+  }
 });

@@ -70,9 +70,8 @@ describe('what is as configured', () => {
     expect(drift(queue(undefined, 614_400_000), told('12Kbit', '614400Kbit'))).toBe('none');
   });
 
-  it('has the QoS row’s max-rate where a queue has none, or 0', () => {
+  it('has the QoS row’s max-rate where a queue has none', () => {
     expect(drift(queue(), exact(12_000, 1e9))).toBe('none');
-    expect(drift(queue(undefined, 0), exact(12_000, 1e9))).toBe('none');
     expect(drift(queue(), exact(12_000, 1e9 - 8))).toBe('! ceil_differs');
   });
 
@@ -183,11 +182,91 @@ describe('the inner class', () => {
   });
 });
 
-it('HFSC needs one byte a second, whatever the MTU', () => {
-  const where = device(1e9, 1500, 'linux-hfsc');
-  expect(drift(queue(undefined, 10e6), exact(8, 10e6), where)).toBe('none');
-  expect(drift(queue(1, 10e6), exact(8, 10e6), where)).toBe('raised_to_mtu');
-  expect(drift(queue(undefined, 10e6), exact(12_000, 10e6), where)).toBe('! rate_differs');
+describe('HFSC', () => {
+  const hfsc = (maxBitsPerSecond?: number) => device(maxBitsPerSecond, 1500, 'linux-hfsc');
+  const of8 = (ceil: number) => exact(8, ceil);
+
+  it('needs one byte a second, whatever the MTU', () => {
+    expect(drift(queue(undefined, 10e6), of8(10e6), hfsc(1e9))).toBe('none');
+    expect(drift(queue(1, 10e6), of8(10e6), hfsc(1e9))).toBe('raised_to_mtu');
+    expect(drift(queue(undefined, 10e6), exact(12_000, 10e6), hfsc(1e9))).toBe('! rate_differs');
+  });
+
+  it('takes a max-rate of less than a byte for the least, in every version', () => {
+    const where = { ...hfsc(1e9), version: '3.1.0' };
+    for (const max of [0, 7]) {
+      expect(drift(queue(undefined, max), of8(8), where)).toBe('raised_to_mtu');
+      expect(drift(queue(undefined, max), of8(1e9), where)).toBe('! ceil_differs');
+    }
+    expect(drift(queue(2e6, 0), exact(2e6, 2e6), where)).toBe('none');
+  });
+
+  it('holds 32 bits of the QoS’s bits per second where a queue has no max-rate: 10 Gbit/s become 1.41', () => {
+    const top = exact(10e9, 10e9);
+    expect(drift(queue(), of8(1_410_065_408), hfsc(10e9), top)).toBe('! truncated_to_32_bits');
+    expect(drift(queue(2e6), exact(2e6, 1_410_065_408), hfsc(10e9), top)).toBe('! truncated_to_32_bits');
+    // The link's speed is no other.
+    expect(drift(queue(), of8(1_410_065_408), hfsc(), top)).toBe('! truncated_to_32_bits');
+    // The min-rate has lifted it.
+    expect(drift(queue(2e9), exact(2e9, 2e9), hfsc(10e9), top)).toBe('! truncated_to_32_bits');
+    expect(drift(queue(), of8(8), hfsc(2 ** 32), exact(2 ** 32, 2 ** 32))).toBe('! truncated_to_32_bits');
+    expect(drift(queue(), of8(1_410_065_400), hfsc(10e9), top)).toBe('! ceil_differs');
+    // Before 2.6 it was not so; and a max-rate of its own is not multiplied.
+    expect(drift(queue(), of8(10e9), hfsc(10e9), top)).toBe('none');
+    expect(drift(queue(undefined, 9e9), of8(9e9), hfsc(10e9), top)).toBe('none');
+    expect(drift(queue(undefined, 9e9), of8(1_410_065_408), hfsc(10e9), top)).toBe('! ceil_differs');
+    expect(drift(queue(), of8(4e9), hfsc(4e9), exact(4e9, 4e9))).toBe('none');
+  });
+
+  it('keeps 32 bits of bytes too, of whichever version', () => {
+    const where = { ...hfsc(40e9), version: '3.3.0' };
+    const top = exact(5_640_261_632, 5_640_261_632);
+    expect(driftOfRoot(where, top).reason).toBe('truncated_to_32_bits');
+    // Both at once; before 2.6 the one alone.
+    expect(drift(queue(), of8(1_345_294_336), where, top)).toBe('! truncated_to_32_bits');
+    expect(drift(queue(), of8(5_640_261_632), where, top)).toBe('! truncated_to_32_bits');
+  });
+
+  it('HTB has no such limit', () => {
+    expect(drift(queue(), exact(12_000, 1_410_065_408), device(10e9), exact(10e9, 10e9))).toBe('! ceil_differs');
+  });
+});
+
+describe('a max-rate of less than a byte per second', () => {
+  const by = (version: string | undefined) => ({ ...gigabit, version });
+  const [unlimited, least] = [exact(12_000, 1e9), exact(12_000, 12_000)];
+
+  it('is none when 0, and else the least, from Open vSwitch 2.9 on', () => {
+    for (const version of ['2.9.0', '2.17.7', '3.1.0', '3.1.0-xenserver', '10.0']) {
+      expect(drift(queue(undefined, 0), unlimited, by(version))).toBe('none');
+      expect(drift(queue(undefined, 0), least, by(version))).toBe('! ceil_differs');
+      expect(drift(queue(undefined, 7), least, by(version))).toBe('raised_to_mtu');
+      expect(drift(queue(undefined, 7), unlimited, by(version))).toBe('! ceil_differs');
+      expect(drift(queue(2e6, 0), exact(2e6, 2e6), by(version))).toBe('! ceil_differs');
+    }
+  });
+
+  it('is either before, and where the version is not known', () => {
+    for (const version of [undefined, '', 'unknown', '1.4', '2.5.3', '2.8.11']) {
+      for (const max of [0, 7]) {
+        expect(drift(queue(undefined, max), unlimited, by(version))).toBe('none');
+        expect(drift(queue(undefined, max), least, by(version))).toBe('raised_to_mtu');
+        expect(drift(queue(undefined, max), exact(12_000, 20_000), by(version))).toBe('! ceil_differs');
+      }
+      // 0 is no max-rate of its own, so that the min-rate may be it.
+      expect(drift(queue(2e6, 0), exact(2e6, 2e6), by(version))).toBe('none');
+      expect(drift(queue(2e6, 0), exact(2e6, 3e6), by(version))).toBe('! ceil_differs');
+      // 7 is one, though not much, and below the min-rate.
+      expect(drift(queue(2e6, 7), exact(2e6, 2e6), by(version))).toBe('! ceil_differs');
+      // And 8 is a max-rate like any other.
+      expect(drift(queue(undefined, 8), unlimited, by(version))).toBe('! ceil_differs');
+    }
+  });
+});
+
+it('a max-rate below zero is more than any other, as Open vSwitch counts', () => {
+  expect(drift(queue(undefined, 2 ** 64), exact(12_000, 1e9))).toBe('clipped_to_qos_max');
+  expect(drift(queue(2 ** 64), exact(1e9, 1e9))).toBe('clipped_to_qos_max');
 });
 
 it('a queue without class, and one whose id no class can have', () => {
@@ -205,6 +284,12 @@ it('a class without queue is a stray, but for those that Open vSwitch makes by i
     isStray({ ...exact(8, 8), major, minor }, { ...gigabit, queues: new Map([[10, queue()]]) });
   expect([stray(1, 1), stray(1, 0xfffe), stray(1, 11)]).toEqual([false, false, false]);
   expect([stray(1, 10), stray(1, 12), stray(2, 12)]).toEqual([true, true, false]);
+});
+
+it('a class above those of all queues is a stray, though a queue has its id', () => {
+  const stray = (minor: number): boolean =>
+    isStray({ ...exact(8, 8), major: 1, minor }, { ...gigabit, queues: new Map([[minor - 1, queue()]]) });
+  expect([stray(0xf000), stray(0xf001), stray(0xffff), stray(0xfffe)]).toEqual([false, true, true, false]);
 });
 
 it('only HTB and HFSC have classes to compare', () => {

@@ -1,10 +1,11 @@
 /**
- * Configured rates against effective ones. What Open vSwitch makes of a queue: `htb_parse_class_details__` in its
- * lib/netdev-linux.c; before 3.2 it kept bytes per second in 32 bits. Pure.
+ * Configured rates against effective ones. What Open vSwitch makes of a queue: `htb_parse_class_details__` and
+ * `hfsc_parse_class_details__` in its lib/netdev-linux.c. Of HTB it kept bytes per second in 32 bits before 3.2, and of
+ * HFSC it still does. Pure.
  */
 import type { OvsQueue, ShapedDevice } from '../../src/ovs/topology.ts';
 import type { DriftReason } from './metrics.ts';
-import { classOfQueue, OVS_ROOT_MINOR } from './names.ts';
+import { classOfQueue, OVS_QUEUES, OVS_ROOT_MINOR } from './names.ts';
 import type { ClassRecord, Rate } from './record.ts';
 
 export interface Drift {
@@ -19,11 +20,19 @@ interface Made {
   readonly reason: DriftReason;
 }
 
+/** One queue on its device, and what the kernel has of both. */
+interface Place {
+  readonly queue: OvsQueue;
+  readonly device: ShapedDevice;
+  readonly record: ClassRecord;
+  readonly root: ClassRecord | undefined;
+}
+
 /** Bits per second as configured → bytes per second as Open vSwitch holds them. */
 type Held = (bitsPerSecond: number) => number;
 
 const held: Held = (bitsPerSecond) => Math.floor(bitsPerSecond / 8);
-/** Before 3.2 in 32 bits: what is larger loses its upper part, before anything is compared with it. */
+/** In 32 bits: what is larger loses its upper part, before anything is compared with it. */
 const heldIn32: Held = (bitsPerSecond) => held(bitsPerSecond) % 2 ** 32;
 const LARGEST_MTU = 65_535;
 const explained: ReadonlySet<DriftReason> = new Set(['none', 'clipped_to_qos_max', 'raised_to_mtu']);
@@ -43,17 +52,18 @@ export function driftOfQueue(
   root: ClassRecord | undefined,
 ): Drift {
   if (record === undefined) return found('missing_class');
-  const ceil = (how: Held): Made | undefined => madeCeil(queue, device, record, root, how);
-  const rate = (how: Held): Made | undefined => madeRate(queue, device, record, root, how);
+  const place: Place = { queue, device, record, root };
+  const ceil = (how: Held): readonly Made[] => madeCeil(place, how);
+  const rate = (how: Held): readonly Made[] => madeRate(place, how);
   return found(worst([compare(record.ceil, ceil, 'ceil_differs'), compare(record.rate, rate, 'rate_differs')]));
 }
 
 /** The inner class has the QoS row's own max-rate. */
 export function driftOfRoot(device: ShapedDevice, root: ClassRecord | undefined): Drift {
   if (root === undefined) return found('missing_class');
-  const ceil = (how: Held): Made | undefined => {
+  const ceil = (how: Held): readonly Made[] => {
     const most = how(device.maxBitsPerSecond ?? 0);
-    return most === 0 ? undefined : { bytesPerSecond: most, reason: 'none' };
+    return most === 0 ? [] : [{ bytesPerSecond: most, reason: 'none' }];
   };
   return found(compare(root.ceil, ceil, 'ceil_differs'));
 }
@@ -62,7 +72,7 @@ export function driftOfRoot(device: ShapedDevice, root: ClassRecord | undefined)
 export function isStray(record: ClassRecord, device: ShapedDevice): boolean {
   const { major, minor } = record;
   if (major !== 1 || minor === OVS_ROOT_MINOR || minor === classOfQueue(0)) return false;
-  return !device.queues.has(minor - 1);
+  return minor > OVS_QUEUES || !device.queues.has(minor - 1);
 }
 
 export const stray: Drift = found('missing_queue');
@@ -75,44 +85,67 @@ function mostOf(device: ShapedDevice, root: ClassRecord | undefined, how: Held):
 }
 
 /** HTB sends nothing with less than a packet's bytes each second; HFSC needs one byte. */
-function leastOf({ type, interface: { mtu } }: ShapedDevice, { rate }: ClassRecord): number {
-  return type === 'linux-hfsc' ? 1 : (mtu ?? plausibleMtu(rate) ?? 0);
+function leastOf(
+  {
+    device: {
+      type,
+      interface: { mtu },
+    },
+    record,
+  }: Place,
+  most: number,
+): number {
+  return Math.min(type === 'linux-hfsc' ? 1 : (mtu ?? plausibleMtu(record.rate) ?? 0), most);
 }
 
-function madeCeil(
-  queue: OvsQueue,
-  device: ShapedDevice,
-  record: ClassRecord,
-  root: ClassRecord | undefined,
-  how: Held,
-): Made | undefined {
+/** What it may be: of less than a byte per second, versions have thought differently. None: not known. */
+function madeCeil(place: Place, how: Held): readonly Made[] {
+  const { queue, device, root } = place;
   const most = mostOf(device, root, how);
-  if (most === undefined) return undefined;
-  // Open vSwitch takes 0 for none.
-  if ((queue.maxBitsPerSecond ?? 0) === 0) return { bytesPerSecond: most, reason: 'none' };
-  const configured = how(queue.maxBitsPerSecond ?? 0);
-  if (configured > most) return { bytesPerSecond: most, reason: 'clipped_to_qos_max' };
-  const least = Math.min(leastOf(device, record), most);
+  const [{ bytesPerSecond: rate = 0 } = {}] = madeRate(place, how);
+  if (most === undefined) return [];
+  const unlimited: Made = { bytesPerSecond: most, reason: 'none' };
+  const isHfsc = device.type === 'linux-hfsc';
+  const asked = queue.maxBitsPerSecond;
+  if (asked === undefined) {
+    if (!isHfsc || how === held) return [unlimited];
+    // From 2.6 on the bits per second of the QoS's max-rate stand in for it, and 32 bits do not hold them all.
+    const overflown = Math.floor(((most * 8) % 2 ** 32) / 8);
+    return [unlimited, { bytesPerSecond: Math.max(overflown, rate), reason: 'none' }];
+  }
+  const configured = how(asked);
+  if (configured > most) return [{ bytesPerSecond: most, reason: 'clipped_to_qos_max' }];
+  const least = leastOf(place, most);
   // A min-rate above the max-rate raises it as well: nothing explains that, so the kernel's ceiling differs.
-  if (configured >= least) return { bytesPerSecond: configured, reason: 'none' };
-  return { bytesPerSecond: least, reason: 'raised_to_mtu' };
+  if (configured >= least) return [{ bytesPerSecond: configured, reason: 'none' }];
+  const raised: Made = { bytesPerSecond: least, reason: 'raised_to_mtu' };
+  if (held(asked) > 0) return [raised];
+  // Whoever writes 0 means no rate of its own, so that the min-rate may well be it.
+  const nothing: Made = asked === 0 && rate > least ? { bytesPerSecond: rate, reason: 'none' } : raised;
+  if (isHfsc) return [nothing];
+  if (isBefore2_9(device.version)) return [unlimited, nothing];
+  return [asked === 0 ? unlimited : nothing];
 }
 
-function madeRate(
-  queue: OvsQueue,
-  device: ShapedDevice,
-  record: ClassRecord,
-  root: ClassRecord | undefined,
-  how: Held,
-): Made | undefined {
+function madeRate(place: Place, how: Held): readonly Made[] {
+  const { queue, device, root } = place;
   const most = mostOf(device, root, how);
-  if (most === undefined) return undefined;
+  if (most === undefined) return [];
   const configured = how(queue.minBitsPerSecond ?? 0);
-  if (configured > most) return { bytesPerSecond: most, reason: 'clipped_to_qos_max' };
-  const least = Math.min(leastOf(device, record), most);
-  if (configured >= least) return { bytesPerSecond: configured, reason: 'none' };
+  if (configured > most) return [{ bytesPerSecond: most, reason: 'clipped_to_qos_max' }];
+  const least = leastOf(place, most);
+  if (configured >= least) return [{ bytesPerSecond: configured, reason: 'none' }];
   // Without a min-rate of its own there is nothing that was raised.
-  return { bytesPerSecond: least, reason: queue.minBitsPerSecond === undefined ? 'none' : 'raised_to_mtu' };
+  return [{ bytesPerSecond: least, reason: queue.minBitsPerSecond === undefined ? 'none' : 'raised_to_mtu' }];
+}
+
+/**
+ * Where a max-rate of 0 is none, and one of 1 to 7 the least: from 2.9 on. Before 2.6 both were the least, and between
+ * them (until the last releases of each series) both were none.
+ */
+function isBefore2_9(version: string | undefined): boolean {
+  const [, major, minor] = /^([0-9]{1,4})\.([0-9]{1,4})/.exec(version ?? '') ?? [];
+  return major === undefined || Number(major) < 2 || (Number(major) === 2 && Number(minor) < 9);
 }
 
 /** Where the MTU is not known, a rate that could be one is taken for it. */
@@ -121,17 +154,14 @@ function plausibleMtu(rate: Rate | undefined): number | undefined {
   return mtu > 0 && mtu <= LARGEST_MTU ? mtu : undefined;
 }
 
-function compare(
-  effective: Rate | undefined,
-  made: (how: Held) => Made | undefined,
-  differs: DriftReason,
-): DriftReason {
+function compare(effective: Rate | undefined, made: (how: Held) => readonly Made[], differs: DriftReason): DriftReason {
   const wanted = made(held);
-  if (effective === undefined || wanted === undefined) return 'none';
-  if (stands(effective, wanted.bytesPerSecond * 8)) return wanted.reason;
-  const truncated = made(heldIn32);
-  const isTruncated = truncated !== undefined && stands(effective, truncated.bytesPerSecond * 8);
-  return isTruncated ? 'truncated_to_32_bits' : differs;
+  if (effective === undefined || wanted.length === 0) return 'none';
+  const standing = (all: readonly Made[]): Made | undefined =>
+    all.find(({ bytesPerSecond }) => stands(effective, bytesPerSecond * 8));
+  const reason = standing(wanted)?.reason;
+  if (reason !== undefined) return reason;
+  return standing(made(heldIn32)) === undefined ? differs : 'truncated_to_32_bits';
 }
 
 function stands({ atLeastBitsPerSecond, atMostBitsPerSecond }: Rate, bits: number): boolean {

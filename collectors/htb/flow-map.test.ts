@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
 import { keeper } from '../../src/hosts/target.ts';
@@ -6,6 +6,7 @@ import type { Row } from '../../src/ovs/database.ts';
 import { parseFlows } from '../../src/ovs/flows.ts';
 import { type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { bridgesToRead, type FlowMapOptions, flowMapOf, usesIn } from './flow-map.ts';
+import { readBridges, type Turns } from './flow-read.ts';
 
 interface Rows {
   readonly owner?: string;
@@ -56,7 +57,7 @@ const dump = (...flows: readonly string[]): string =>
   `NXST_FLOW reply (xid=0x4):\n${flows.map((one) => ` ${one}\n`).join('')}`;
 
 /** `programs`: what ovs-ofctl answers, by command and bridge. `asked`: what it was asked, `dump-flows br-int`. */
-function machine(programs: (command: string, bridge: string) => string) {
+function machine(programs: (command: string, bridge: string) => string | Promise<string>) {
   const asked: string[] = [];
   const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
   const kept = keeper({ connect: gone });
@@ -76,7 +77,7 @@ function machine(programs: (command: string, bridge: string) => string) {
 const quiet = (command: string): string =>
   command === 'dump-aggregate' ? aggregate(1) : dump('in_port=3 actions=set_queue:5');
 const both = ['dump-aggregate br-ex', 'dump-aggregate br-int', 'dump-flows br-ex', 'dump-flows br-int'];
-const options: FlowMapOptions = { rundir: '/run/ovs', everyMs: 300_000, maxFlows: 100 };
+const options: FlowMapOptions = { rundir: '/run/ovs', database: '/run/db.sock', everyMs: 300_000, maxFlows: 100 };
 
 describe('flows are dumped', () => {
   it('of bridges from which a queue without owner can be reached, and of no other', async () => {
@@ -150,6 +151,160 @@ describe('flows are dumped', () => {
     const { host } = machine((command) => (command === 'dump-aggregate' ? aggregate(1) : many));
     const { known, flows, problems } = await flowMapOf(host, node(), options, 0, true);
     expect([known, flows, problems.map(({ code }) => code)]).toEqual([false, [], ['E_OUTPUT_SIZE', 'E_OUTPUT_SIZE']]);
+  });
+});
+
+describe('once more a minute after a change', () => {
+  const idle = (command: string): string => (command === 'dump-aggregate' ? aggregate(1) : dump('actions=drop'));
+
+  it('while a queue has no user: its flows may come late', async () => {
+    let late = true;
+    const { host, take } = machine((command) => (late ? idle(command) : quiet(command)));
+    const at = async (ms: number) => {
+      const { flows } = await flowMapOf(host, node(), options, ms, true);
+      return [flows.flatMap(({ uses }) => uses).length, take()];
+    };
+    expect(await at(0)).toEqual([0, both]);
+    expect(await at(59_999)).toEqual([0, []]);
+    late = false;
+    expect(await at(60_000)).toEqual([2, both]);
+    expect(await at(120_000), 'nothing has changed since').toEqual([2, []]);
+  });
+
+  it('and only once', async () => {
+    const { host, take } = machine(idle);
+    const asked: number[] = [];
+    for (let ms = 0; ms < 300_000; ms += 20_000) {
+      await flowMapOf(host, node(ms < 100_000 ? {} : { ofport: 4 }), options, ms, true);
+      if (take().length > 0) asked.push(ms);
+    }
+    expect(asked).toEqual([0, 60_000, 100_000, 160_000]);
+  });
+
+  it.each([
+    ['each queue has a user', node(), quiet],
+    ['it is queue 0, which needs none', node({ queue: 0 }), idle],
+  ])('not where %s', async (_, topology, answer) => {
+    const { host, take } = machine(answer);
+    await flowMapOf(host, topology, options, 0, true);
+    take();
+    await flowMapOf(host, topology, options, 60_000, true);
+    expect(take()).toEqual([]);
+  });
+});
+
+describe('two jobs of one target', () => {
+  it('ask once, and both get the answer', async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const { host, take } = machine(async (command) => {
+      await answered;
+      return quiet(command);
+    });
+    const first = flowMapOf(host, node(), options, 0, true);
+    const second = flowMapOf(host, node(), options, 1, true);
+    answer();
+    expect(await second).toBe(await first);
+    expect((await second).known).toBe(true);
+    expect(take()).toEqual(both);
+  });
+
+  it('do not wait for each other when one of them was ended', async () => {
+    let ends = true;
+    const { host, take } = machine((command) => {
+      if (ends) throw new Failure('E_ABORTED', 'reload');
+      return quiet(command);
+    });
+    await flowMapOf(host, node(), options, 0, true);
+    ends = false;
+    take();
+    expect((await flowMapOf(host, node(), options, 1, true)).known).toBe(true);
+    expect(take()).toEqual(both);
+  });
+
+  it('each have their own map where the databases or the limits are different', async () => {
+    const { host, take } = machine(quiet);
+    for (const own of [{}, { database: '/a.sock' }, { database: '/b.sock' }, { maxFlows: 101 }]) {
+      await flowMapOf(host, node(), { ...options, ...own }, 0, true);
+      expect(take()).toEqual(both);
+    }
+  });
+});
+
+describe('the time of a run', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('is not used up by a switch that does not answer: the map gives up, and keeps what it had', async () => {
+    let hangs = false;
+    const { host } = machine((command) => (hangs ? new Promise<never>(() => {}) : quiet(command)));
+    const topology = node();
+    const first = await flowMapOf(host, topology, options, 0, true);
+    hangs = true;
+    const waiting = flowMapOf(host, topology, options, 300_000, true);
+    await vi.advanceTimersByTimeAsync(2500);
+    const { flows, known, problems } = await waiting;
+    expect([flows, known]).toEqual([first.flows, false]);
+    expect(problems.map(({ code, message }) => [code, message])).toEqual(
+      ['br-int', 'br-ex'].map((name) => [
+        'E_TIMEOUT',
+        `who uses the queues behind bridge "${name}": flows were not read within 2.5 s; it is tried again in a minute`,
+      ]),
+    );
+    hangs = false;
+    expect(await flowMapOf(host, topology, options, 360_000, true)).toMatchObject({ known: true, problems: [] });
+    expect(vi.getTimerCount(), 'timers that are left').toBe(0);
+  });
+});
+
+describe('many bridges', () => {
+  /** b0 to b9, all joined to br-ex; of b1 nothing is answered in time. */
+  const bridges = Array.from({ length: 10 }, (_, at) => ({ uuid: `u${at}`, name: `b${at}`, protocols: [], group: 0 }));
+  const bounds = { rundir: '/run/ovs', maxFlows: 100 };
+
+  it('are not asked any more once one does not answer; they are first the next time', async () => {
+    let hangs = 'b1';
+    const { host, take } = machine((command, bridge) => {
+      if (bridge === hangs) throw new Failure('E_TIMEOUT', 'no answer within 2 s');
+      return quiet(command);
+    });
+    const turns: Turns = new Map();
+    const first = await readBridges(host, bridges, bounds, [], turns);
+    const asked = new Set(take().map((one) => one.split(' ')[1]));
+    expect([asked.size < 10, first.known]).toEqual([true, false]);
+    const skipped = bridges.filter(({ name }) => !asked.has(name)).map(({ name }) => name);
+    expect(first.problems.map(({ message }) => message)).toEqual([
+      'who uses the queues behind bridge "b1": no answer within 2 s',
+      expect.stringMatching(
+        /^who uses the queues behind bridges "b4", .* and 3 more: not asked, since bridge "b1" did not answer in time$/,
+      ),
+    ]);
+    expect([...turns]).toEqual([['b1', 'last'], ...skipped.map((name) => [name, 'first'])]);
+    const second = await readBridges(host, bridges, bounds, first.flows, turns);
+    expect(second.flows.map(({ bridge }) => bridge)).toEqual(
+      bridges.map(({ name }) => name).filter((name) => name !== 'b1'),
+    );
+    hangs = '';
+    expect(await readBridges(host, bridges, bounds, second.flows, turns)).toMatchObject({ known: true, problems: [] });
+    expect(turns.size).toBe(0);
+  });
+});
+
+it('a pipeline with more ways than are searched is told, and names nobody', async () => {
+  const tables = Array.from({ length: 255 }, (_, table) => table);
+  const all = tables.map((table) => `resubmit(,${table})`).join(',');
+  const maze = dump(...tables.map((table) => `table=${table}, actions=${all}`), 'table=9, actions=set_queue:5');
+  const { host } = machine((command) => (command === 'dump-aggregate' ? aggregate(1) : maze));
+  const { flows, known, problems } = await flowMapOf(host, node(), { ...options, maxFlows: 1000 }, 0, true);
+  expect([flows[0]?.uses, known]).toEqual([[{ queue: 5, ipSources: [], table: 9 }], true]);
+  expect(problems[0]).toMatchObject({
+    code: 'E_OUTPUT_SIZE',
+    message:
+      'who uses the queues behind bridge "br-int": flows with a queue (1) are reached in more ways than are searched, so nothing says who sends; match the sender in these flows themselves',
+    evidence: { labels: { flows: 'br-int' } },
   });
 });
 

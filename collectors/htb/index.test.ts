@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Host, Reading } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
+import { covers } from '../../src/scope.ts';
 import { type RecordedTarget, readSession, recordedTarget } from '../../test/support/recorded-target.ts';
 import { htb } from './index.ts';
 
@@ -114,7 +115,7 @@ describe('a database that is not there', () => {
 describe('a tree that is gone', () => {
   it('is drift on the device that Open vSwitch shapes, and on no other', async () => {
     const [reading] = await readings('tc6.1-ovs-tree-gone');
-    expect(reading && values(reading, 'drift')).toEqual({ 'inner_1:fffe': 1, '1:367c': 1, '1:367d': 1 });
+    expect(reading && values(reading, 'drift')).toEqual({ 'inner_1:fffe': 1, 'vif2.1': 1, 'vif3.1': 1 });
     expect(reading && values(reading, 'classes')).toEqual({ eth1: 0 });
   });
 
@@ -162,6 +163,39 @@ it('a device that went away between two questions is no problem', async () => {
   expect(reading).toMatchObject({ samples: [], problems: [] });
 });
 
+it('a class of another device is none of the one that was asked for', async () => {
+  const [reading] = await readings('kernel6.18-ovs-netlink', {}, (host) => ({
+    async netlink(request) {
+      const all = await host.netlink(request);
+      if (request.type !== 42) return all;
+      // The first message once more: its device and its handle are words 5 and 6.
+      const stray = Buffer.from(all[0] ?? []);
+      stray.writeInt32LE(stray.readInt32LE(20) + 1, 20);
+      stray.writeUInt32LE(0x1_7777, 24);
+      return [...all, stray.subarray(0, stray.readUInt32LE(0))];
+    },
+  }));
+  expect(reading && names(reading)).toEqual(['default_1:1', 'inner_1:fffe', 'vif2.1', 'vif3.1']);
+});
+
+it('a device that netlink merely says has no classes is no problem either where it is gone', async () => {
+  const without =
+    (isGone: boolean): Change =>
+    (host) => {
+      let asked = 0;
+      return {
+        async netlink(request) {
+          if (request.type === 42) return [];
+          return request.type === 18 && asked++ > 0 && isGone ? [] : host.netlink(request);
+        },
+      };
+    };
+  const [gone] = await readings('kernel6.18-ovs-netlink', {}, without(true));
+  expect(gone).toMatchObject({ samples: [], problems: [] });
+  const [emptied] = await readings('kernel6.18-ovs-netlink', {}, without(false));
+  expect(emptied && values(emptied, 'queues_without_class')).toEqual({ eth1: 2 });
+});
+
 it('a run without any source fails', async () => {
   const gone = new Failure('E_NOT_FOUND', 'program "tc" was not found');
   await expect(readings('tc6.1-ovs', { source: 'auto' }, instead(QDISC_WORDS, gone))).rejects.toBe(gone);
@@ -179,7 +213,23 @@ it('a machine without the scheduler’s clock has all but tokens', async () => {
     expect(reading && values(reading, 'tokens_seconds')).toEqual({});
     expect(reading && names(reading)).toHaveLength(4);
     expect(reading?.problems).toHaveLength(1);
+    const covered = reading?.samples.filter(({ labels }) =>
+      reading.problems?.some((problem) => covers(problem, labels)),
+    );
+    expect(covered).toEqual([]);
   }
+});
+
+it('what a tick is holds when it cannot be read again', async () => {
+  let reads = 0;
+  const failure = new Failure('E_DENIED', 'no psched');
+  const [before, after] = await readings('kernel6.18-ovs-netlink', {}, (host) => ({
+    readFile: (path) => (reads++ === 0 ? host.readFile(path) : Promise.reject(failure)),
+  }));
+  const tokens = (reading: Reading | undefined) => Object.keys((reading && values(reading, 'tokens_seconds')) ?? {});
+  expect(tokens(before)).toHaveLength(4);
+  expect(tokens(after)).toEqual(tokens(before));
+  expect(after && told(after)).toEqual(['E_DENIED no psched']);
 });
 
 it('devices are chosen by globs', async () => {

@@ -1,16 +1,18 @@
 /** HTB classes of this machine's devices, each named after who uses it, and what Open vSwitch wanted them to be. */
 import { z } from 'zod';
-import { type Context, defineCollector, duration, type Host, type Reading } from '../../src/collector.ts';
+import { type Context, defineCollector, duration, type Host, type Kept, type Reading } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
 import type { Sample } from '../../src/metric.ts';
 import { checkHtb } from './check.ts';
 import { measureClasses, measureDevice, measureQdisc } from './measure.ts';
 import { metrics } from './metrics.ts';
 import { namings } from './names.ts';
+import { oldTrees } from './old-trees.ts';
 import { looksLikeOvs, missingTrees, nameTree, viewOvs } from './ovs.ts';
 import { tickSeconds } from './psched.ts';
 import { reviewDevice } from './review.ts';
 import { traceHtb } from './trace.ts';
+import { identityOfTree } from './tree.ts';
 import { readTrees, sources } from './trees.ts';
 
 const globs = z.array(z.string().min(1));
@@ -46,17 +48,23 @@ export const htb = defineCollector<HtbOptions>({
   options,
   metrics,
   async collect({ host, options: asked, atMs }: Context<HtbOptions>): Promise<Reading> {
-    const [{ trees, bare, problems }, tick] = await Promise.all([readTrees(host, asked), readTick(host)]);
+    const forest = await readTrees(host, asked);
+    const { trees, bare, problems } = forest;
     const absent = ({ code }: Failure): boolean => code === 'E_NOT_FOUND' && !looksLikeOvs(trees);
     const view = await viewOvs(host, asked, atMs, absent);
+    const tick = await readTick(host);
+    // From here on nothing is waited for: a run that is too late has ended, and remembers nothing.
+    const isOld = oldTrees(host, asked, forest);
     const samples: Sample[] = [];
     for (const one of [...trees, ...missingTrees(view, bare)]) {
       const { device, qdiscs } = one;
-      const { classes, shaped } = nameTree(one, view, asked.name);
-      measureClasses(device, classes, tick.seconds, samples);
-      for (const qdisc of qdiscs) if (qdisc.kind === 'htb') measureQdisc(device, qdisc, samples);
+      const { classes, missing, shaped } = nameTree(one, view, asked.name);
+      const own: Sample[] = isOld(one) ? [] : samples;
+      measureClasses(identityOfTree(one), classes, tick.seconds, own);
+      for (const qdisc of qdiscs) if (qdisc.kind === 'htb') measureQdisc(device, qdisc, own);
+      if (own !== samples) for (const each of own) if (each.metric.kind !== 'counter') samples.push(each);
       const { live, flowsKnown, flowsRead } = view;
-      measureDevice(device, reviewDevice({ classes, shaped, live, flowsKnown, flowsRead }), samples);
+      measureDevice(device, reviewDevice({ classes, missing, shaped, live, flowsKnown, flowsRead }), samples);
     }
     return { samples, problems: [...problems, ...tick.problems, ...view.problems] };
   },
@@ -66,13 +74,23 @@ export const htb = defineCollector<HtbOptions>({
 
 const PSCHED = '/proc/net/psched';
 
-/** Without it tokens have no unit, and are not sent. */
+interface Tick extends Kept {
+  seconds: number | undefined;
+}
+
+/** Without it tokens have no unit, and are not sent. A kernel does not change it, so what was read once holds. */
 async function readTick(host: Host): Promise<{ seconds: number | undefined; problems: readonly Failure[] }> {
+  const known = host.keep<Tick>('htb tick', () => ({ seconds: undefined, close() {} }));
   try {
     const seconds = tickSeconds(await host.readFile(PSCHED));
-    if (seconds !== undefined) return { seconds, problems: [] };
-    return { seconds, problems: [new Failure('E_PARSE', `${PSCHED} does not say what a tick is`, { path: PSCHED })] };
+    if (seconds === undefined) throw new Failure('E_PARSE', `${PSCHED} does not say what a tick is`, { path: PSCHED });
+    known.seconds = seconds;
+    return { seconds, problems: [] };
   } catch (thrown) {
-    return { seconds: undefined, problems: [asFailure(thrown)] };
+    const { code, message, evidence } = asFailure(thrown);
+    if (code === 'E_TIMEOUT' || code === 'E_ABORTED') throw thrown;
+    // No sample has this label: nothing else is unknown by it.
+    const problem = new Failure(code, message, { ...evidence, labels: { about: 'psched' } });
+    return { seconds: known.seconds, problems: [problem] };
   }
 }

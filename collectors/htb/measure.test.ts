@@ -64,6 +64,19 @@ qdisc htb 20: dev eth1 parent 1:1 r2q 10 default 0 direct_packets_stat 0
     ...{ qdisc_backlog_bytes: 6, qdisc_backlog_packets: 7, direct_packets: 5, default_class: 0x30 },
   });
   expect(values(other ?? [])).toEqual({ direct_packets: 0, default_class: 0 });
+  expect(new Set(samples.map(({ origin }) => origin))).toEqual(new Set(['eth1 qdisc 1:', 'eth1 qdisc 20:']));
+});
+
+it.each([
+  ['its index', 7, '#7 qdisc 1:'],
+  ['its name where there is no index', undefined, 'eth1 qdisc 1:'],
+])('a qdisc is counted as its device’s by %s', (_, ifindex, origin) => {
+  const [record] = parseQdiscs('qdisc htb 1: dev eth1 root refcnt 2 direct_packets_stat 5\n').records;
+  if (record === undefined) throw new Error('no qdisc');
+  const samples: Sample[] = [];
+  measureQdisc('eth1', { ...record, device: undefined, ifindex }, samples);
+  expect(samples.length).toBeGreaterThan(0);
+  for (const each of samples) expect(each.origin).toBe(origin);
 });
 
 it('what is not known of a device is not sent', () => {
@@ -82,7 +95,7 @@ it('a drift is told by its reason, 1 only where nothing explains it', () => {
   measureDevice('eth1', { classes: 0, unusedClasses: 0, queuesWithoutClass: 1, driftedQueues: 1, drifts }, samples);
   const told = samples.filter(({ metric }) => metric.name === 'drift').map(({ labels, value }) => [labels, value]);
   expect(told).toEqual([
-    [{ device: 'eth1', name: 'tap1', vif: 'tap1', reason: 'ceil_differs' }, 1],
-    [{ device: 'eth1', name: '1:7', reason: 'raised_to_mtu' }, 0],
+    [{ about: 'ovs', device: 'eth1', name: 'tap1', vif: 'tap1', reason: 'ceil_differs' }, 1],
+    [{ about: 'ovs', device: 'eth1', name: '1:7', reason: 'raised_to_mtu' }, 0],
   ]);
 });

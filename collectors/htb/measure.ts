@@ -4,6 +4,7 @@ import { classMetrics, deviceMetrics, drift, qdiscMetrics, sentPackets64 } from 
 import type { NamedClass } from './names.ts';
 import type { ClassRecord, QdiscRecord } from './record.ts';
 import type { DeviceReview } from './review.ts';
+import { identityOf } from './tree.ts';
 
 type Reader = (record: ClassRecord) => number | bigint | undefined;
 
@@ -22,16 +23,19 @@ const readers: readonly (readonly [Metric, Reader])[] = [
   [classMetrics.ceil, (record) => record.ceil?.bitsPerSecond],
 ];
 
-/** `tickSeconds`: what a token is; undefined: not known, so tokens are not sent. */
+/**
+ * `identity`: what tells the device apart, whatever its name. `tickSeconds`: what a token is; undefined: not known, so
+ * tokens are not sent.
+ */
 export function measureClasses(
-  device: string,
+  identity: string,
   classes: readonly NamedClass[],
   tickSeconds: number | undefined,
   into: Sample[],
 ): void {
   for (const { record, labels } of classes) {
     // The class itself is what is counted, whoever it is named after.
-    const origin = `${device} ${record.handle}`;
+    const origin = `${identity} ${record.handle}`;
     const add = (metric: Metric, value: number | bigint | undefined): void => {
       if (value !== undefined) into.push({ metric, value, labels, origin });
     };
@@ -50,8 +54,9 @@ function inSeconds(ticks: number | undefined, tickSeconds: number): number | und
 export function measureQdisc(device: string, record: QdiscRecord, into: Sample[]): void {
   // The root one is the device's own.
   const labels = { device, qdisc: record.parent === 'root' ? undefined : record.handle };
+  const origin = `${identityOf({ ifindex: record.ifindex, device })} qdisc ${record.handle}`;
   const add = (metric: Metric<'device' | 'qdisc'>, value: number | bigint | undefined): void => {
-    if (value !== undefined) into.push(sample(metric, value, labels));
+    if (value !== undefined) into.push({ ...sample(metric, value, labels), origin });
   };
   add(qdiscMetrics.sentBytes, record.sentBytes);
   add(qdiscMetrics.sentPackets, record.sentPackets);

@@ -6,7 +6,7 @@ import { statsdLine } from '../../src/sinks/lines.ts';
 import { createTotals } from '../../src/totals.ts';
 import { createClaims, vet } from '../../src/vet.ts';
 import { measureClasses, measureDevice } from './measure.ts';
-import { type DeviceTree, type NamedBy, type NamedClass, nameClasses, pathForm } from './names.ts';
+import { type DeviceTree, type NamedBy, type NamedClass, nameAll, nameClasses, pathForm } from './names.ts';
 import { parseClasses } from './parse.ts';
 import { reviewDevice } from './review.ts';
 import type { User, Users } from './users.ts';
@@ -151,6 +151,67 @@ describe('two classes of one name', () => {
   });
 });
 
+describe('a queue without a class', () => {
+  const missing = (
+    all: Parameters<typeof usersOf>[0],
+    ids: readonly number[],
+    {
+      by = 'vif',
+      classes = OVS,
+      defaults,
+    }: Partial<Pick<DeviceTree, 'defaults'>> & {
+      by?: NamedBy;
+      classes?: readonly string[];
+    } = {},
+  ) => {
+    const of = tree(classes, { shaped: shapedBy(...ids) });
+    return nameAll({ ...of, defaults: defaults ?? of.defaults }, usersOf(all), by).missing;
+  };
+  const namesOf = (...args: Parameters<typeof missing>): string[] => missing(...args).map(({ labels }) => labels.name);
+
+  it('has the name and all labels that its class would have', () => {
+    const users = { 7: [everything] };
+    const without = missing(users, [1, 2, 7]);
+    const whole = named(users, 'vif', { classes: [...OVS, '1:8 parent 1:fffe'], shaped: shapedBy(1, 2, 7) });
+    expect(without.map(({ queue }) => queue)).toEqual([7]);
+    expect(without[0]?.labels).toEqual(whole[4]?.labels);
+    expect(namesOf(users, [7], { by: 'ip' })).toEqual(['10.0.0.1']);
+    expect(namesOf(users, [7], { by: 'class' })).toEqual(['1:8']);
+    expect(namesOf({}, [7])).toEqual(['1:8']);
+  });
+
+  it('is none where the class is there, or Open vSwitch does not shape the device', () => {
+    expect(missing({}, [0, 1, 2])).toEqual([]);
+    expect(nameAll(tree(OVS), usersOf({}), 'vif').missing).toEqual([]);
+    // Another qdisc's class is not the queue's.
+    expect(namesOf({}, [7], { classes: [...OVS, '2:8 parent 1:1'] })).toEqual(['1:8']);
+  });
+
+  it('is the default one of Open vSwitch, also where the qdisc is gone', () => {
+    const gone = { classes: [], defaults: new Map<number, number>() };
+    expect(namesOf({}, [0, 1], gone)).toEqual(['default_1:1', '1:2']);
+    expect(namesOf({ 0: [everything] }, [0], gone)).toEqual(['tap1']);
+    expect(namesOf({}, [0, 1], { classes: [], defaults: new Map([[1, 2]]) })).toEqual(['1:1', 'default_1:2']);
+  });
+
+  it('shares no name with a class, whether that is there or not', () => {
+    const users = { 1: [everything], 7: [everything] };
+    expect(namesOf(users, [1, 7])).toEqual(['tap1_1:8']);
+    expect(names(users, 'vif', { shaped: shapedBy(1, 7) })[2]).toBe('tap1_1:2');
+    expect(namesOf(users, [1, 7], { classes: [] })).toEqual(['tap1_1:2', 'tap1_1:8']);
+  });
+
+  it('is called by its id where there can be no class of that id', () => {
+    const [first, ...others] = missing({ 61441: [everything] }, [61_440, 61_441, 65_533, 4_294_967_295]);
+    expect(first?.labels).toMatchObject({ name: 'queue_61440', class: undefined, queue: '61440' });
+    expect(others.map(({ labels }) => labels.name)).toEqual(['tap1', 'queue_65533', 'queue_4294967295']);
+    // The last id that has one; a class above stands for no queue.
+    expect(namesOf({}, [61_439])).toEqual(['1:f000']);
+    const [above] = named({ 61440: [everything] }, 'vif', { classes: ['1:f001 root'], shaped: shapedBy(61_440) });
+    expect([above?.queue, above?.labels.name]).toEqual([undefined, '1:f001']);
+  });
+});
+
 describe('hostile names', () => {
   const hostile = [
     'a b',
@@ -173,13 +234,17 @@ describe('hostile names', () => {
 
   /** What StatsD gets of a class with this name, as the daemon makes it. */
   function linesOf(name: string, style: 'none' | 'graphite' | 'dogstatsd'): string[] {
-    const shaped: ShapedDevice = { ...shapedBy(1, 2), device: name, interface: { ...uplink, bridge: name } };
+    const shaped: ShapedDevice = { ...shapedBy(1, 2, 7), device: name, interface: { ...uplink, bridge: name } };
     const user = { vif: name, ip: name, port: name, mac: name, vm: name };
     const of = tree(OVS, { shaped });
-    const classes = nameClasses({ ...of, device: name }, usersOf({ 1: [user] }), 'vif');
+    const { classes, missing } = nameAll({ ...of, device: name }, usersOf({ 1: [user], 7: [user] }), 'vif');
     const samples: Sample[] = [];
     measureClasses(name, classes, 1e-6, samples);
-    measureDevice(name, reviewDevice({ classes, shaped, live: true, flowsKnown: true, flowsRead: true }), samples);
+    measureDevice(
+      name,
+      reviewDevice({ classes, missing, shaped, live: true, flowsKnown: true, flowsRead: true }),
+      samples,
+    );
     const naming = createNaming(basePath('edge', 'hv01', 'htb'));
     const vetted = vet(samples, naming, createClaims(), 'htb');
     expect(vetted.problems).toEqual([]);

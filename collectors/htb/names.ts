@@ -20,10 +20,18 @@ export interface NamedClass {
   readonly labels: ClassLabels;
 }
 
-export interface ClassLabels {
+/** A queue that is configured, and whose class the kernel does not have: named as its class would be. */
+export interface MissingClass {
+  /** The queue id. */
+  readonly queue: number;
+  readonly labels: QueueLabels;
+}
+
+export interface QueueLabels {
   readonly device: string;
   readonly name: string;
-  readonly class: string;
+  /** Undefined: Open vSwitch has no class for such an id. */
+  readonly class: string | undefined;
   readonly role: Role;
   readonly bridge: string | undefined;
   readonly queue: string | undefined;
@@ -33,6 +41,10 @@ export interface ClassLabels {
   readonly mac: string | undefined;
   readonly vm: string | undefined;
   readonly [label: string]: string | undefined;
+}
+
+export interface ClassLabels extends QueueLabels {
+  readonly class: string;
 }
 
 const ORDER: Readonly<Record<NamedBy, readonly (keyof User)[]>> = {
@@ -47,6 +59,9 @@ export function classOfQueue(queue: number): number {
   return queue + 1;
 }
 
+/** How many queues Open vSwitch has classes for: those of the ids below (`HTB_N_QUEUES`, `HFSC_N_QUEUES`). */
+export const OVS_QUEUES = 0xf000;
+
 /** The inner class that holds all others of a port with a QoS. */
 export const OVS_ROOT_MINOR = 0xfffe;
 
@@ -58,33 +73,80 @@ export interface DeviceTree {
   readonly shaped: ShapedDevice | undefined;
 }
 
+export interface Named {
+  readonly classes: NamedClass[];
+  readonly missing: MissingClass[];
+}
+
 export function nameClasses(tree: DeviceTree, users: Users | undefined, by: NamedBy): NamedClass[] {
+  return nameAll(tree, users, by).classes;
+}
+
+/** Classes, and queues without one: together, so that no other name changes when a class goes and comes back. */
+export function nameAll(tree: DeviceTree, users: Users | undefined, by: NamedBy): Named {
   const { device, classes, defaults, shaped } = tree;
   const parents = new Set(classes.map(({ parent }) => parent));
   const found = classes.map((record) => {
     const { handle, level, major, minor } = record;
     const inner = (level ?? 0) > 0 || parents.has(handle);
     const role: Role = inner ? 'inner' : defaults.get(major) === minor ? 'default' : 'leaf';
-    const queue = shaped === undefined || inner || major !== 1 || minor === 0 ? undefined : minor - 1;
-    return { record, role, queue, users: queue === undefined ? [] : usersOf(shaped, queue, users) };
+    const isQueue = shaped !== undefined && !inner && major === 1 && minor > 0 && minor <= OVS_QUEUES;
+    const queue = isQueue ? minor - 1 : undefined;
+    return { record, id: handle, role, queue, users: queue === undefined ? [] : usersOf(shaped, queue, users) };
   });
-  const plain = found.map(({ role, users: some, record }) => plainName(role, some, record.handle, by));
+  const there = new Set(classes.flatMap(({ major, minor }) => (major === 1 ? minor : [])));
+  const queues = [...(shaped?.queues.keys() ?? [])];
+  const absent = queues.flatMap((queue) => {
+    if (queue < OVS_QUEUES && there.has(classOfQueue(queue))) return [];
+    // Queue 0's class is Open vSwitch's default, also where the qdisc that would say so is gone.
+    const role: Role = classOfQueue(queue) === (defaults.get(1) ?? classOfQueue(0)) ? 'default' : 'leaf';
+    return { id: idWithoutClass(queue), role, queue, users: usersOf(shaped, queue, users) };
+  });
+  const names = uniqueNames([...found, ...absent], by);
+  const labelsOf = <Handle>(index: number, handle: Handle, { role, queue, users: some }: Standing) => ({
+    ...{ device, name: names[index] ?? '', class: handle, role, bridge: shaped?.interface.bridge },
+    queue: queue === undefined ? undefined : String(queue),
+    ...{ vif: shared(some, 'vif'), ip: shared(some, 'ip'), port: shared(some, 'port') },
+    ...{ mac: shared(some, 'mac'), vm: shared(some, 'vm') },
+  });
+  return {
+    classes: found.map((one, index) => {
+      const { record, role, queue, users: some } = one;
+      return { record, role, queue, users: some, labels: labelsOf(index, record.handle, one) };
+    }),
+    missing: absent.map((one, index) => {
+      const handle = one.queue < OVS_QUEUES ? one.id : undefined;
+      return { queue: one.queue, labels: labelsOf(found.length + index, handle, one) };
+    }),
+  };
+}
+
+/** What a name is made of. */
+interface Standing {
+  /** The class's handle, or what stands for it. */
+  readonly id: string;
+  readonly role: Role;
+  readonly queue: number | undefined;
+  readonly users: readonly User[];
+}
+
+/** What a queue without a class is called by: the handle that its class would have, or its own id. */
+export function idWithoutClass(queue: number): string {
+  return queue < OVS_QUEUES ? `1:${classOfQueue(queue).toString(16)}` : `queue_${queue}`;
+}
+
+function uniqueNames(all: readonly Standing[], by: NamedBy): string[] {
+  const plain = all.map((one) => plainName(one, by));
   const taken = new Map<string, number>();
   for (const name of plain) taken.set(pathForm(name), (taken.get(pathForm(name)) ?? 0) + 1);
-  return found.map(({ record, role, queue, users: some }, index) => {
+  return all.map(({ id }, index) => {
     let unique = plain[index] ?? '';
     // Two classes of one VIF are told apart by what they certainly differ in; a third may be called just so.
     if ((taken.get(pathForm(unique)) ?? 0) > 1) {
-      do unique += `_${record.handle}`;
+      do unique += `_${id}`;
       while (taken.has(pathForm(unique)));
     }
-    const labels: ClassLabels = {
-      ...{ device, name: unique, class: record.handle, role, bridge: shaped?.interface.bridge },
-      queue: queue === undefined ? undefined : String(queue),
-      ...{ vif: shared(some, 'vif'), ip: shared(some, 'ip'), port: shared(some, 'port') },
-      ...{ mac: shared(some, 'mac'), vm: shared(some, 'vm') },
-    };
-    return { record, role, queue, users: some, labels };
+    return unique;
   });
 }
 
@@ -94,12 +156,12 @@ function usersOf(shaped: ShapedDevice | undefined, queue: number, users: Users |
   return row === undefined ? users.ofQueue(shaped, queue) : users.of(shaped, row);
 }
 
-function plainName(role: Role, users: readonly User[], handle: string, by: NamedBy): string {
+function plainName({ id, role, users }: Standing, by: NamedBy): string {
   for (const part of ORDER[by]) {
     const name = shared(users, part);
     if (name !== undefined) return name;
   }
-  return role === 'leaf' ? handle : `${role}_${handle}`;
+  return role === 'leaf' ? id : `${role}_${id}`;
 }
 
 /** As it stands in a series: names that differ only in what is replaced there meet on one path. */

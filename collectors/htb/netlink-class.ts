@@ -26,14 +26,14 @@ const HFSC_STATS = { level: 20, size: 24 };
 const options = createAttributes(8);
 const found = nothingFound();
 
-/** Classes of other kinds are left out. */
-export function decodeClasses(datagrams: readonly Uint8Array[]): Parsed<ClassRecord> {
+/** Classes of other kinds are left out, and those of other devices where `ifindex` says which one was asked for. */
+export function decodeClasses(datagrams: readonly Uint8Array[], ifindex?: number): Parsed<ClassRecord> {
   const faults = createFaults('netlink class');
   // By number: while classes come and go, the kernel may give one twice. The later numbers are the newer ones.
   const records = new Map<number, ClassRecord>();
   const take = (message: Message): void => {
     if (message.type !== RTM_NEWTCLASS) return;
-    const record = classOf(message, faults);
+    const record = classOf(message, ifindex, faults);
     if (record !== undefined) records.set(record.major * 0x1_0000 + record.minor, record);
   };
   for (const datagram of datagrams) {
@@ -42,12 +42,13 @@ export function decodeClasses(datagrams: readonly Uint8Array[]): Parsed<ClassRec
   return { records: [...records.values()], problems: faults.problems() };
 }
 
-function classOf(message: Message, faults: Faults): ClassRecord | undefined {
+function classOf(message: Message, ifindex: number | undefined, faults: Faults): ClassRecord | undefined {
   const { view, little, from, to } = message;
   if (to - from < TCMSG.size) {
     faults.add('a message is too short');
     return undefined;
   }
+  if (ifindex !== undefined && view.getInt32(from + TCMSG.ifindex, little) !== ifindex) return undefined;
   const handle = view.getUint32(from + TCMSG.handle, little);
   if (!attributes.find(view, from + TCMSG.size, to, little)) {
     faults.add(`class ${handleTextOf(handle)}: its attributes do not end with the message`);

@@ -253,6 +253,11 @@ describe.each([
     expect(problems).toEqual([]);
     expect(records).toMatchObject([{ ...HTB_CLASS, sentPackets: 2 ** 40, packetsBits: 64 }]);
   });
+
+  test('classes of another device than the one that was asked for are passed over', () => {
+    expect(decodeClasses([htbClass(little)], 7).records).toMatchObject([HTB_CLASS]);
+    expect(decodeClasses([htbClass(little)], 8)).toEqual({ records: [], problems: [] });
+  });
 });
 
 describe('hostile messages', () => {

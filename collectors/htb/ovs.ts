@@ -7,7 +7,7 @@ import { type ShapedDevice, type Topology, topologyOf } from '../../src/ovs/topo
 import { isComparable } from './drift.ts';
 import { flowMapOf } from './flow-map.ts';
 import { ABOUT_OVS } from './measure.ts';
-import { type DeviceTree, type NamedBy, type NamedClass, nameClasses, OVS_ROOT_MINOR } from './names.ts';
+import { type DeviceTree, type Named, type NamedBy, nameAll, OVS_ROOT_MINOR } from './names.ts';
 import { handleOf } from './record.ts';
 import type { Tree } from './tree.ts';
 import { queueUsers, type Users } from './users.ts';
@@ -33,9 +33,8 @@ export interface OvsView {
   readonly problems: readonly Failure[];
 }
 
-export interface NamedTree {
+export interface NamedTree extends Named {
   readonly tree: Tree;
-  readonly classes: readonly NamedClass[];
   readonly shaped: ShapedDevice | undefined;
 }
 
@@ -67,7 +66,13 @@ export async function viewOvs(
     const { tables, stale } = await ovsdb(host, databaseOf(options)).snapshot();
     const topology = topologyIn(tables);
     const { rundir, flowsEvery: everyMs, maxFlows } = options;
-    const map = await flowMapOf(host, topology, { rundir, everyMs, maxFlows }, atMs, stale === undefined);
+    const map = await flowMapOf(
+      host,
+      topology,
+      { rundir, database: databaseOf(options), everyMs, maxFlows },
+      atMs,
+      stale === undefined,
+    );
     const problems = (stale === undefined ? map.problems : [lostTouch(stale), ...map.problems]).map(aboutOvs);
     const users = queueUsers(topology, map.flows);
     return {
@@ -113,7 +118,7 @@ export function nameTree(tree: Tree, { topology, users }: OvsView, by: NamedBy):
     }
   }
   const named: DeviceTree = { device, classes, defaults, shaped };
-  return { tree, shaped, classes: nameClasses(named, users, by) };
+  return { tree, shaped, ...nameAll(named, users, by) };
 }
 
 /** What the kernel counts is known all the same. */

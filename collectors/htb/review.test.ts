@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { OvsInterface, OvsQueue, ShapedDevice } from '../../src/ovs/topology.ts';
-import { nameClasses } from './names.ts';
+import { nameAll } from './names.ts';
 import { parseClasses } from './parse.ts';
 import { reviewDevice } from './review.ts';
 import type { User } from './users.ts';
@@ -36,8 +36,8 @@ function review(
   const { records } = parseClasses(heads.map((head) => `class htb ${head}\n\n`).join(''));
   const users = (id: number): User[] => (used.includes(id) ? [user] : []);
   const of = { of: (_: unknown, { id }: OvsQueue) => users(id), ofQueue: (_: unknown, id: number) => users(id) };
-  const classes = nameClasses({ device: 'eth1', classes: records, defaults: new Map([[1, 1]]), shaped }, of, 'vif');
-  const { drifts, ...counts } = reviewDevice({ classes, shaped, live, flowsKnown, flowsRead });
+  const named = nameAll({ device: 'eth1', classes: records, defaults: new Map([[1, 1]]), shaped }, of, 'vif');
+  const { drifts, ...counts } = reviewDevice({ ...named, shaped, live, flowsKnown, flowsRead });
   return {
     counts: Object.values(counts),
     drifts: drifts.map((one) => `${one.labels.name} ${one.reason}${one.drifted ? ' !' : ''}`),
@@ -93,4 +93,38 @@ it('a class without a queue is not called unused while only the database was ask
   const heads = [...OVS, '1:6 parent 1:fffe rate 12Kbit ceil 5Mbit', '1:8 parent 1:fffe rate 12Kbit ceil 4Mbit'];
   expect(review(heads, device({ 5: 5e6 })).counts).toEqual([4, 2, 0, 1]);
   expect(review(heads, device({ 5: 5e6 }), { flowsRead: false }).counts).toEqual([4, 1, 0, 1]);
+});
+
+it('a queue without a class is told of under the name that its class would have', () => {
+  const left = [...OVS, '1:6 parent 1:fffe rate 12Kbit ceil 5Mbit'];
+  const whole = [...left, '1:7 parent 1:fffe rate 12Kbit ceil 6Mbit'];
+  const told = (heads: readonly string[], used: readonly number[]) =>
+    review(heads, device({ 5: 5e6, 6: 6e6 }), { used }).drifts.slice(1);
+  expect(told(left, [6])).toEqual(['1:6 none', 'tap1 missing_class !']);
+  expect(told(left, [])).toEqual(['1:6 none', '1:7 missing_class !']);
+  // Two of one name are told apart, and neither is named anew when its class or the other's goes.
+  expect(told(whole, [5, 6])).toEqual(['tap1_1:6 none', 'tap1_1:7 none']);
+  expect(told(left, [5, 6])).toEqual(['tap1_1:6 none', 'tap1_1:7 missing_class !']);
+  expect(told([], [5, 6])).toEqual(['tap1_1:6 missing_class !', 'tap1_1:7 missing_class !']);
+});
+
+it('ids that no class can have are those of no class, not of the inner one', () => {
+  const ids = { 61439: 5e6, 61440: 5e6, 65533: 5e6, 65535: 5e6, 70000: 5e6, 4294967295: 5e6 };
+  const heads = [
+    ...[...OVS, '1:f000 parent 1:fffe rate 12Kbit ceil 5Mbit', '1:f001 parent 1:fffe rate 12Kbit ceil 5Mbit'],
+  ];
+  expect(review(heads, device(ids))).toEqual({
+    counts: [4, 1, 5, 6],
+    drifts: [
+      'inner_1:fffe none',
+      '1:f000 none',
+      ...[61_440, 65_533, 65_535, 70_000, 4_294_967_295].map((id) => `queue_${id} missing_class !`),
+      '1:f001 missing_queue !',
+    ],
+  });
+});
+
+it('a lonely root is the inner class, and no queue’s', () => {
+  const found = review(['1:fffe root rate 1Gbit ceil 1Gbit'], device({ 65533: 1e6 }), { used: [65_533] });
+  expect(found.drifts).toEqual(['1:fffe none', 'tap1 missing_class !']);
 });

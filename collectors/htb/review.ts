@@ -2,10 +2,17 @@
 import type { OvsQueue, ShapedDevice } from '../../src/ovs/topology.ts';
 import { type Drift, driftOfQueue, driftOfRoot, isComparable, isStray, stray } from './drift.ts';
 import type { DriftReason } from './metrics.ts';
-import { classOfQueue, type NamedClass, OVS_ROOT_MINOR } from './names.ts';
+import {
+  classOfQueue,
+  idWithoutClass,
+  type MissingClass,
+  type NamedClass,
+  OVS_QUEUES,
+  OVS_ROOT_MINOR,
+} from './names.ts';
 
 export interface NamedDrift {
-  /** At least `name`; of a queue with a class all that is known of the class. */
+  /** At least `name`; all that is known of the class, or of what it would be. */
   readonly labels: { readonly name: string; readonly [label: string]: string | undefined };
   readonly reason: DriftReason;
   readonly drifted: boolean;
@@ -22,6 +29,8 @@ export interface DeviceReview {
 
 export interface Reviewed {
   readonly classes: readonly NamedClass[];
+  /** The queues that have none. */
+  readonly missing?: readonly MissingClass[];
   /** Undefined: Open vSwitch does not shape this device. */
   readonly shaped: ShapedDevice | undefined;
   /** The rows are those of now. */
@@ -32,7 +41,7 @@ export interface Reviewed {
   readonly flowsRead: boolean;
 }
 
-export function reviewDevice({ classes, shaped, live, flowsKnown, flowsRead }: Reviewed): DeviceReview {
+export function reviewDevice({ classes, missing = [], shaped, live, flowsKnown, flowsRead }: Reviewed): DeviceReview {
   const counted = { classes: classes.length, drifts: [] };
   if (shaped === undefined || !live || !isComparable(shaped)) {
     return { ...counted, unusedClasses: undefined, queuesWithoutClass: undefined, driftedQueues: undefined };
@@ -40,6 +49,7 @@ export function reviewDevice({ classes, shaped, live, flowsKnown, flowsRead }: R
   const byMinor = new Map(
     classes.filter(({ record }) => record.major === 1).map((one) => [one.record.minor, one] as const),
   );
+  const labelsWithout = new Map(missing.map(({ queue, labels }) => [queue, labels] as const));
   const root = byMinor.get(OVS_ROOT_MINOR);
   const drifts: NamedDrift[] = [];
   const tell = (labels: NamedDrift['labels'], { reason, drifted }: Drift): void => {
@@ -49,9 +59,11 @@ export function reviewDevice({ classes, shaped, live, flowsKnown, flowsRead }: R
   tell(root?.labels ?? { name: `inner_1:${OVS_ROOT_MINOR.toString(16)}` }, driftOfRoot(shaped, root?.record));
   let queuesWithoutClass = 0;
   for (const queue of shaped.queues.values()) {
-    const one = byMinor.get(classOfQueue(queue.id));
+    // Above, no class is a queue's: the inner one would be that of 65533.
+    const one = queue.id < OVS_QUEUES ? byMinor.get(classOfQueue(queue.id)) : undefined;
     if (one === undefined) queuesWithoutClass += 1;
-    tell(one?.labels ?? labelsWithoutClass(queue), driftOfQueue(queue, one?.record, shaped, root?.record));
+    const labels = one?.labels ?? labelsWithout.get(queue.id) ?? labelsByQueue(queue);
+    tell(labels, driftOfQueue(queue, one?.record, shaped, root?.record));
   }
   for (const { record, labels } of classes) if (isStray(record, shaped)) tell(labels, stray);
 
@@ -69,6 +81,6 @@ export function reviewDevice({ classes, shaped, live, flowsKnown, flowsRead }: R
   };
 }
 
-function labelsWithoutClass({ id }: OvsQueue): NamedDrift['labels'] {
-  return { name: `1:${classOfQueue(id).toString(16)}`, queue: String(id) };
+function labelsByQueue({ id }: OvsQueue): NamedDrift['labels'] {
+  return { name: idWithoutClass(id), queue: String(id) };
 }

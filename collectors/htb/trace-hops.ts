@@ -124,6 +124,8 @@ export interface ClassView {
   readonly device: string;
   readonly handle: string;
   readonly named: NamedClass | undefined;
+  /** What it means that there is no such class. */
+  readonly missing: string;
   readonly shaped: ShapedDevice | undefined;
   readonly root: ClassRecord | undefined;
   readonly activity: Activity | undefined;
@@ -131,17 +133,15 @@ export interface ClassView {
   readonly series: string | undefined;
 }
 
-export function classHop({ device, handle, named, shaped, root, activity, series }: ClassView): Hop {
+/** In place of all classes of a device. */
+export function treeHop(device: string, missing: string): Hop {
+  const command = ['tc', '-s', '-d', 'class', 'show', 'dev', device];
+  return { kind: 'class', identity: undefined, facts: {}, command, broken: missing };
+}
+
+export function classHop({ device, handle, named, missing, shaped, root, activity, series }: ClassView): Hop {
   const command = ['tc', '-s', '-d', 'class', 'show', 'dev', device, 'classid', handle];
-  if (named === undefined) {
-    return {
-      kind: 'class',
-      identity: undefined,
-      facts: {},
-      command,
-      broken: `the kernel has no class ${handle} on ${device}`,
-    };
-  }
+  if (named === undefined) return { kind: 'class', identity: undefined, facts: {}, command, broken: missing };
   const { record, role } = named;
   const exactly = (rate: ClassRecord['rate']): string | undefined =>
     rate === undefined ? undefined : `${rate.exact ? '' : 'about '}${rateText(rate.bitsPerSecond, '')}`;

@@ -31,7 +31,7 @@ const node = topology({
   '10.0.0.1': {},
 });
 const trees = ['eth1', '1:b'].map((device): NamedTree => {
-  return { tree: { device, qdiscs: [], classes: [] }, classes: [], shaped: undefined };
+  return { tree: { device, qdiscs: [], classes: [] }, classes: [], missing: [], shaped: undefined };
 });
 const subject = (what: string, of: Topology | undefined = node): string | undefined => {
   const found = subjectOf(what, trees, of);

@@ -2,7 +2,7 @@
 import { exactIp, exactMac } from '../../src/ovs/address.ts';
 import type { OvsInterface, Topology } from '../../src/ovs/topology.ts';
 import type { NamedTree } from './ovs.ts';
-import type { User } from './users.ts';
+import { isOwnLimit, type User } from './users.ts';
 
 export type Subject =
   | { readonly kind: 'ip' | 'mac' | 'vif' | 'port' | 'vm' | 'device'; readonly value: string }
@@ -22,10 +22,11 @@ export function subjectOf(
   if (ip !== undefined) return { kind: 'ip', value: ip };
   const mac = exactMac(what.toLowerCase());
   if (mac !== undefined) return { kind: 'mac', value: mac };
-  if (topology?.interfaces.has(what) && !trees.some(({ tree }) => tree.device === what))
-    return { kind: 'vif', value: what };
-  if (trees.some(({ tree }) => tree.device === what) || topology?.shaped.has(what))
-    return { kind: 'device', value: what };
+  const shaped = topology?.shaped.get(what);
+  // An uplink that has lost its tree is one all the same.
+  const isUplink = shaped !== undefined && !isOwnLimit(shaped);
+  if (isUplink || trees.some(({ tree }) => tree.device === what)) return { kind: 'device', value: what };
+  if (topology?.interfaces.has(what)) return { kind: 'vif', value: what };
   if (UUID.test(what)) return uuidSubject(what.toLowerCase(), topology);
   const [, device, handle] = CLASS.exec(what) ?? [];
   if (handle !== undefined) return { kind: 'class', value: normalHandle(handle), device };

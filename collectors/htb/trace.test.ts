@@ -27,23 +27,38 @@ interface Scene {
   /** By bridge. */
   readonly flows?: Readonly<Record<string, string | Failure>>;
   /** Of eth1: before and after the second. */
-  readonly classes?: readonly [first: string, second: string];
-  readonly qdiscs?: string;
+  readonly classes?: readonly [first: string, second: string | Failure];
+  /** Of other devices. */
+  readonly others?: Readonly<Record<string, string>>;
+  readonly qdiscs?: string | Failure;
   readonly uptimes?: readonly (string | undefined)[];
   readonly sleep?: Failure;
+  /** What the datapath has of an address. */
+  readonly datapath?: string;
+  /** Gets each question that is asked of the machine, as it comes. */
+  readonly asked?: string[];
 }
 
-const normal: Required<Omit<Scene, 'sleep'>> = {
+const normal = {
   database: read('tc6.1-ovs/database.json'),
   flows: { xapi0: read('tc6.1-ovs/flows-xapi0'), xenbr1: read('tc6.1-ovs/flows-xenbr1') },
   classes: [read('tc6.1-ovs/class-eth1-before'), read('tc6.1-ovs/class-eth1')],
   qdiscs: read('tc6.1-ovs/qdisc'),
   uptimes: ['100.00 7.1', '110.00 7.1'],
-};
+} as const satisfies Scene;
 
 /** The machine of the recording tc6.1-ovs, with some things otherwise. */
 function machine(scene: Scene): Host {
-  const { database, flows, classes, qdiscs, uptimes } = { ...normal, ...scene };
+  const {
+    database,
+    flows,
+    classes,
+    qdiscs,
+    uptimes,
+    asked = [],
+    others = {},
+    datapath,
+  }: Scene = { ...normal, ...scene };
   const folder = mkdtempSync(join(tmpdir(), 'edgestatd-trace-'));
   folders.add(folder);
   const [told, broken] = database instanceof Failure ? ['', database] : [database, undefined];
@@ -54,7 +69,10 @@ function machine(scene: Scene): Host {
     { method: 'monitor', file: 'database.json' },
   ];
   const db = broken === undefined ? up : { failure: { code: broken.code, message: broken.message } };
-  writeFileSync(join(folder, 'session.yaml'), stringify({ options: {}, sockets: { [`${RUNDIR}/db.sock`]: db } }));
+  writeFileSync(join(folder, 'datapath.txt'), datapath ?? '');
+  const control = { [`${RUNDIR}/ovs-vswitchd.7.ctl`]: [{ method: 'dpctl/dump-flows', file: 'datapath.txt' }] };
+  const sockets = { [`${RUNDIR}/db.sock`]: db, ...(datapath === undefined ? {} : control) };
+  writeFileSync(join(folder, 'session.yaml'), stringify({ options: {}, sockets }));
   const target = recordedTarget('hv01', readSession(folder));
   targets.add(target);
   let [dumps, ups] = [0, 0];
@@ -62,28 +80,37 @@ function machine(scene: Scene): Host {
     ...target.open(never),
     async run(argv) {
       const words = argv.join(' ');
-      if (words === 'tc -s -d qdisc show') return qdiscs;
-      if (words === 'tc -j -s -d class show dev eth1') return classes[Math.min(1, dumps++)] ?? '';
+      asked.push(words);
+      if (words === 'tc -s -d qdisc show') return given(qdiscs);
+      if (words === 'tc -j -s -d class show dev eth1') return given(classes?.[Math.min(1, dumps++)]);
+      const [, other] = /^tc -j -s -d class show dev (.+)$/.exec(words) ?? [];
+      if (other !== undefined) return given(others[other]);
       if (words === 'sleep 1') {
         if (scene.sleep !== undefined) throw scene.sleep;
         return '';
       }
       const [, bridge = ''] =
-        /^ovs-ofctl --timeout=10 -- dump-flows unix:\/var\/run\/openvswitch\/(.+)\.mgmt$/.exec(words) ?? [];
-      const answer = flows[bridge] ?? new Failure('E_NOT_FOUND', `${words}: nobody expected this`);
-      if (answer instanceof Failure) throw answer;
-      return answer;
+        /^ovs-ofctl --timeout=5 -- dump-flows unix:\/var\/run\/openvswitch\/(.+)\.mgmt$/.exec(words) ?? [];
+      return given(flows?.[bridge] ?? new Failure('E_NOT_FOUND', `${words}: nobody expected this`));
     },
     async readFile(path) {
-      const text = path === '/proc/uptime' ? uptimes[ups++] : undefined;
+      asked.push(path);
+      if (path === `${RUNDIR}/ovs-vswitchd.pid` && datapath !== undefined) return '7\n';
+      const text = path === '/proc/uptime' ? uptimes?.[ups++] : undefined;
       if (text === undefined) throw new Failure('E_NOT_FOUND', `${path} is not there`);
       return text;
     },
   };
 }
 
-async function trace(what: string, scene: Scene = {}): Promise<Trace | undefined> {
-  return htb.trace?.({ host: machine(scene), options: htb.options.parse({ source: 'tc' }), atMs: 0 }, what);
+function given(answer: string | Failure | undefined): string {
+  if (answer instanceof Failure) throw answer;
+  return answer ?? '';
+}
+
+async function trace(what: string, scene: Scene = {}, options: object = {}): Promise<Trace | undefined> {
+  const parsed = htb.options.parse({ source: 'tc', ...options });
+  return htb.trace?.({ host: machine(scene), options: parsed, atMs: 0 }, what);
 }
 
 const kinds = (chain: readonly Hop[] = []): string[] => chain.map(({ kind, identity = '?' }) => `${kind} ${identity}`);
@@ -199,6 +226,92 @@ describe('the whole chain', () => {
   });
 });
 
+describe('a machine with an IPv4 and an IPv6 address', () => {
+  const LOCAL = 'fe80::f816:3eff:fe00:37';
+  const hints = [
+    'priority=90,arp,in_port=1,arp_spa=10.0.0.37 actions=NORMAL',
+    `priority=90,icmp6,in_port=1,icmp_type=136,nd_target=${LOCAL} actions=NORMAL`,
+  ];
+  const xapi0 = (...texts: string[]): Scene => {
+    const all = [...texts, ...hints].map((text) => ` cookie=0x0, table=0, ${text}\n`).join('');
+    return { flows: { ...normal.flows, xapi0: all } };
+  };
+  const byPort = 'priority=100,in_port=1 actions=set_queue:13947,NORMAL';
+
+  it('is found by both, where the flow says by which port it sends', async () => {
+    const [four, six] = [await trace('10.0.0.37', xapi0(byPort)), await trace(LOCAL, xapi0(byPort))];
+    expect([four?.chains.map(kinds), six?.chains.map(kinds)]).toEqual([[VM1], [VM1]]);
+    expect([four, six].map((one) => factsOf(one?.chains[0], 'interface')?.ip)).toEqual(['10.0.0.37', LOCAL]);
+    const named = await trace('1:367c', xapi0(byPort), { name: 'ip' });
+    expect(factsOf(named?.chains[0], 'class')?.series).toBe('htb.eth1.10_0_0_37');
+  });
+
+  it('is not said to go where the flow is about the other one', async () => {
+    const scene = xapi0('priority=100,ip,nw_src=10.0.0.37 actions=set_queue:13947,NORMAL');
+    expect((await trace('10.0.0.37', scene))?.chains.map(kinds)).toEqual([VM1]);
+    expect((await trace(LOCAL, scene))?.chains.flatMap(broken)).toEqual([
+      'flow: no flow puts its packets into a queue: on eth1 they go to queue 0, class 1:1',
+    ]);
+  });
+
+  it('is known although no flow of it leads to a queue, without a question to the datapath', async () => {
+    const asked: string[] = [];
+    const found = await trace(LOCAL, { ...xapi0(), asked, datapath: '' });
+    expect(found?.chains.map(kinds)).toEqual([['interface vif2.1', 'flow ?']]);
+    expect(asked.filter((one) => one.includes('vswitchd'))).toEqual([]);
+  });
+});
+
+describe('an address that only the datapath knows', () => {
+  const datapath =
+    'recirc_id(0),in_port(vif2.1),eth_type(0x0800),ipv4(src=10.0.0.99,dst=10.9.5.9,frag=no), packets:4, actions:1\n';
+
+  it('goes the way of its interface', async () => {
+    const flow = ' cookie=0x0, table=0, priority=100,in_port=1 actions=set_queue:13947,NORMAL\n';
+    const found = await trace('10.0.0.99', { datapath, flows: { ...normal.flows, xapi0: flow } });
+    expect(found?.chains.map(kinds)).toEqual([VM1]);
+    expect(factsOf(found?.chains[0], 'interface')?.ip).toBe('10.0.0.99');
+  });
+
+  it('goes to queue 0 where no flow takes it elsewhere', async () => {
+    const found = await trace('10.0.0.99', { datapath });
+    expect(found?.chains.map(kinds)).toEqual([['interface vif2.1', 'flow ?']]);
+  });
+
+  it('is asked for of no switch that has just not answered', async () => {
+    const asked: string[] = [];
+    const late = new Failure('E_TIMEOUT', 'no answer');
+    const found = await trace('10.0.0.99', { datapath, asked, flows: { xapi0: late, xenbr1: late } });
+    expect(found?.chains).toEqual([]);
+    expect(asked.filter((one) => one.includes('vswitchd'))).toEqual([]);
+  });
+});
+
+describe('a VIF with a tree of its own', () => {
+  const qdiscs = normal.qdiscs.replace(
+    'noqueue 0: dev vif2.1 root refcnt 2',
+    'htb 1: dev vif2.1 root refcnt 2 r2q 10 default 0x1 direct_packets_stat 0',
+  );
+  const others = { 'vif2.1': normal.classes[1] };
+
+  it('is a sender, and a device', async () => {
+    const found = await trace('vif2.1', { qdiscs, others });
+    const own = ['1:fffe', '1:1', '1:367c', '1:367d'].map((handle) => `class vif2.1 ${handle}`);
+    expect(found?.chains[0]).toBeDefined();
+    expect(found?.chains.map((chain) => kinds(chain).toSorted())).toEqual([VM1.toSorted(), own.toSorted()]);
+    expect(found?.chains.flatMap(broken)).toEqual([]);
+  });
+
+  it('is told that its packets go to queue 0, where it is so', async () => {
+    const xapi0 = without(normal.flows.xapi0, /set_queue:13947/);
+    const found = await trace('vif2.1', { qdiscs, others, flows: { ...normal.flows, xapi0 } });
+    expect(found?.chains.flatMap(broken)).toEqual([
+      'flow: no flow puts its packets into a queue: on eth1 they go to queue 0, class 1:1',
+    ]);
+    expect(found?.chains).toHaveLength(2);
+  });
+});
+
 describe('a chain that ends early', () => {
   it('the kernel has lost the class', async () => {
     const classes = [
@@ -211,8 +324,12 @@ describe('a chain that ends early', () => {
   });
 
   it('the whole tree is gone', async () => {
-    const [chain] = (await trace('10.0.0.38', { qdiscs: read('tc6.1-ovs-tree-gone/qdisc') }))?.chains ?? [];
-    expect(broken(chain)).toEqual(['class: the kernel has no class 1:367d on eth1']);
+    const qdiscs = read('tc6.1-ovs-tree-gone/qdisc');
+    const [chain] = (await trace('10.0.0.38', { qdiscs }))?.chains ?? [];
+    expect(broken(chain)).toEqual(['class: eth1 has no HTB tree']);
+    const device = await trace('eth1', { qdiscs });
+    expect(device?.chains.map(kinds)).toEqual([[`qos ${QOS_UUID}`, 'device eth1', 'class ?']]);
+    expect(device?.chains.flatMap(broken)).toEqual(['class: eth1 has no HTB tree']);
   });
 
   it('a flow names a queue that nobody made', async () => {
@@ -279,8 +396,51 @@ describe('a chain that ends early', () => {
   });
 });
 
+describe('what a job leaves out', () => {
+  it.each([{ exclude: ['eth1'] }, { devices: ['eth2'] }])(
+    'is explained all the same, but sent nowhere: %j',
+    async (options) => {
+      const found = await trace('10.0.0.37', {}, options);
+      expect(found?.chains.map(kinds)).toEqual([VM1]);
+      expect(factsOf(found?.chains[0], 'class')).toMatchObject({ sent_packets: expect.anything(), series: undefined });
+      expect((await trace('eth1', {}, options))?.chains.map((chain) => chain.length)).toEqual([6]);
+    },
+  );
+});
+
 describe('what cannot be asked is told, and the rest is explained', () => {
   const gone = new Failure('E_NOT_FOUND', 'there is no database');
+
+  it('a device that was not read is not said to have no class', async () => {
+    const [first] = normal.classes;
+    const found = await trace('10.0.0.37', { classes: [first, new Failure('E_EXIT', 'tc broke')] });
+    expect(found?.chains.flatMap(broken)).toEqual(['class: eth1 was not read: device "eth1": tc broke']);
+    expect(found?.chains.map(kinds)).toEqual([[...VM1.slice(0, -1), 'class ?']]);
+    const none = await trace('10.0.0.37', { qdiscs: new Failure('E_NOT_FOUND', 'no tc') });
+    expect(none?.chains.flatMap(broken)).toEqual(['class: eth1 was not read: no tc']);
+    expect(none?.problems.map(({ message }) => message)).toEqual(['no tc']);
+  });
+
+  it('flows that were not read are not said to be missing', async () => {
+    const late = new Failure('E_TIMEOUT', 'no answer within 5 s');
+    const scene = { flows: { xapi0: late, xenbr1: late } };
+    const vif = await trace('vif2.1', scene);
+    expect(vif?.chains.map(kinds)).toEqual([['interface vif2.1', 'flow ?']]);
+    expect(vif?.chains.flatMap(broken)).toEqual(['flow: not read: no answer within 5 s']);
+    expect(vif?.problems.map(({ message }) => message)).toEqual([
+      'the flows of "xapi0", "xenbr1" are not known: no answer within 5 s',
+    ]);
+    const queue = await trace('13947', scene);
+    expect(queue?.chains.map(kinds)).toEqual([['flow ?', ...VM1.slice(3)]]);
+    expect(queue?.chains.flatMap(broken)).toEqual(['flow: not read: no answer within 5 s']);
+  });
+
+  it('the time between two readings is that between their beginnings', async () => {
+    const asked: string[] = [];
+    await trace('eth1', { asked });
+    const own = asked.filter((one) => /^(?:tc|sleep|\/proc\/uptime)/.test(one)).map((one) => one.split(' ')[0]);
+    expect(own).toEqual(['/proc/uptime', 'tc', 'tc', 'sleep', '/proc/uptime', 'tc', 'tc']);
+  });
 
   it('without the database a class is still one', async () => {
     const found = await trace('1:367d', { database: gone });

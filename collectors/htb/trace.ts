@@ -1,224 +1,201 @@
 /** `edgestatd trace`: the chain from who sends to the kernel's class, with what is missing where it ends early. */
 import type { Context, Hop, Host, Trace } from '../../src/collector.ts';
 import { asFailure, type Failure } from '../../src/errors.ts';
-import { exactIp } from '../../src/ovs/address.ts';
-import { addressHints, type Flow, queueUses } from '../../src/ovs/flows.ts';
-import { openflow } from '../../src/ovs/openflow.ts';
 import { ovsdb } from '../../src/ovs/ovsdb.ts';
 import { type OvsInterface, type Topology, topologyOf } from '../../src/ovs/topology.ts';
+import { matcher } from '../../src/text.ts';
 import { datapathPort } from './datapath-port.ts';
-import { usesIn } from './flow-map.ts';
 import { OVS_ROOT_MINOR, pathForm } from './names.ts';
 import { databaseOf, type NamedTree, nameTree, type OvsOptions } from './ovs.ts';
-import { bridgeHop, classHop, flowHop, interfaceHop, type Place, queueHops } from './trace-hops.ts';
+import { type FlowReading, noFlows, readFlows } from './trace-flows.ts';
+import { bridgeHop, classHop, flowHop, interfaceHop, queueHops, treeHop } from './trace-hops.ts';
 import { type Live, readLive } from './trace-live.ts';
-import { interfacesOf, isUser, type Subject, subjectOf } from './trace-subject.ts';
+import { interfacesOf, type Subject, subjectOf } from './trace-subject.ts';
+import { type Field, type Way, waysOf } from './trace-ways.ts';
 import type { TreeOptions } from './trees.ts';
-import { type BridgeFlows, queueUsers, type User, type Users } from './users.ts';
+import { isMachines, isOwnLimit, queueUsers } from './users.ts';
+
+type Options = TreeOptions & OvsOptions;
 
 /** All that the chains are made of. */
 interface Scene {
+  readonly options: Options;
   readonly live: Live;
-  readonly topology: Topology | undefined;
-  readonly flows: ReadonlyMap<string, readonly Flow[]>;
-  readonly users: Users | undefined;
   readonly trees: readonly NamedTree[];
-  readonly problems: readonly Failure[];
+  /** Undefined: Open vSwitch's database told nothing. */
+  readonly field: Field | undefined;
 }
 
 /** More chains than this are not read by anybody: of a device the busiest classes are shown. */
 const MAX_CHAINS = 20;
 
-export async function traceHtb(context: Context<TreeOptions & OvsOptions>, what: string): Promise<Trace | undefined> {
-  const scene = await sceneOf(context);
-  const subject = subjectOf(what, scene.trees, scene.topology);
-  if (subject === undefined) return undefined;
-  const chains = await chainsOf(subject, scene, context);
-  return { subject: `${subject.kind} ${subject.value}`, chains: chains.slice(0, MAX_CHAINS), problems: scene.problems };
-}
-
-async function sceneOf({ host, options }: Context<TreeOptions & OvsOptions>): Promise<Scene> {
+export async function traceHtb({ host, options }: Context<Options>, what: string): Promise<Trace | undefined> {
   const problems: Failure[] = [];
-  const [live, topology] = await Promise.all([
-    readLive(host, options),
-    ovsdb(host, databaseOf(options))
-      .snapshot()
-      .then(({ tables, stale }) => {
-        if (stale !== undefined) problems.push(stale);
-        return topologyOf(tables);
-      })
-      .catch((thrown) => {
-        problems.push(asFailure(thrown));
-        return undefined;
-      }),
-  ]);
-  const flows = topology === undefined ? new Map() : await readFlows(host, topology, options, problems);
-  const known: BridgeFlows[] = [...flows].map(([bridge, all]) => {
-    return { bridge, uses: usesIn(all), hints: addressHints(all) };
-  });
-  const users = topology && queueUsers(topology, known);
-  const view = { topology, users, live: true, flowsKnown: true, flowsRead: true, problems };
-  const trees = live.trees.trees.map((tree) => nameTree(tree, view, options.name));
-  return { live, topology, flows, users, trees, problems: [...problems, ...live.problems, ...live.trees.problems] };
+  const scene = await sceneOf(host, options, problems);
+  const subject = subjectOf(what, scene.trees, scene.field?.topology);
+  // What the database could not be asked for may still be there.
+  if (subject === undefined) return problems.length === 0 ? undefined : { subject: what, chains: [], problems };
+  const chains = await chainsOf(subject, scene, host, problems);
+  return { subject: `${subject.kind} ${subject.value}`, chains: chains.slice(0, MAX_CHAINS), problems };
 }
 
-/** An operator asks, and has not set a pace: the flows are read now, whatever they cost, up to a cap. */
-async function readFlows(host: Host, { bridges }: Topology, { rundir }: OvsOptions, problems: Failure[]) {
-  const switches = openflow(host, rundir, { timeoutSeconds: 10 });
-  const all = new Map<string, readonly Flow[]>();
-  for (const bridge of bridges.values()) {
-    try {
-      all.set(bridge.name, (await switches.flows(bridge)).flows);
-    } catch (thrown) {
-      problems.push(asFailure(thrown));
-    }
+async function sceneOf(host: Host, options: Options, problems: Failure[]): Promise<Scene> {
+  const { topology, flows } = await readSwitches(host, options, problems);
+  // Not at once: on a machine that is busy with us the second is measured badly.
+  const live = await readLive(host, options);
+  const senders = topology && queueUsers(topology, flows.known);
+  problems.push(...flows.problems, ...live.problems, ...live.reading.problems);
+  const view = { topology, users: senders, live: true, flowsKnown: true, flowsRead: true, problems };
+  const trees = live.reading.trees.map((tree) => nameTree(tree, view, options.name));
+  const field = topology === undefined || senders === undefined ? undefined : { topology, flows, senders, trees };
+  return { options, live, trees, field };
+}
+
+interface Switches {
+  readonly topology: Topology | undefined;
+  readonly flows: FlowReading;
+}
+
+async function readSwitches(host: Host, options: Options, problems: Failure[]): Promise<Switches> {
+  try {
+    const { tables, stale } = await ovsdb(host, databaseOf(options)).snapshot();
+    if (stale !== undefined) problems.push(stale);
+    const topology = topologyOf(tables);
+    return { topology, flows: await readFlows(host, topology, options.rundir) };
+  } catch (thrown) {
+    problems.push(asFailure(thrown));
+    return { topology: undefined, flows: noFlows };
   }
-  return all;
 }
 
-/** One way from a sender to a place. */
-interface Way {
-  readonly sender: OvsInterface | undefined;
-  readonly user: User | undefined;
-  readonly place: Place;
+async function chainsOf(subject: Subject, scene: Scene, host: Host, problems: Failure[]): Promise<Hop[][]> {
+  const { field } = scene;
+  if (subject.kind === 'device') return [...vifChains(subject.value, scene), ...deviceChains(subject.value, scene)];
+  if (field === undefined) return classChains(subject, scene);
+  const { senders, topology, flows } = field;
+  let vifs = subject.kind === 'ip' ? senders.at(subject.value) : interfacesOf(subject, topology);
+  let ways = waysOf(subject, vifs, field);
+  // One that does not tell its flows does not answer this either.
+  const isHung = flows.problems.some(({ code }) => code === 'E_TIMEOUT');
+  if (subject.kind === 'ip' && ways.length === 0 && vifs.length === 0 && !isHung) {
+    vifs = await vifsBySending(subject.value, scene.options.rundir, topology, host, problems);
+    ways = waysOf(subject, vifs, field);
+  }
+  if (ways.length > 0) return ways.slice(0, MAX_CHAINS).map((way) => wholeChain(way, subject, scene));
+  const classes = classChains(subject, scene);
+  return classes.length > 0 ? classes : vifs.map((one) => withoutQueue(one, subject, field));
 }
 
-async function chainsOf(subject: Subject, scene: Scene, context: Context<TreeOptions & OvsOptions>): Promise<Hop[][]> {
-  const { topology, trees } = scene;
-  const ways = topology === undefined ? [] : waysOf(subject, scene, topology);
-  if (ways.length > 0) return ways.map((way) => wholeChain(way, subject, scene));
-  const classes = plainClasses(subject, trees, scene);
-  if (classes.length > 0) return classes;
-  if (topology === undefined) return [];
-  const found = interfacesOf(subject, topology);
-  if (subject.kind === 'ip') {
-    const name = await datapathPort(context.host, context.options.rundir, subject.value);
+async function vifsBySending(
+  ip: string,
+  rundir: string,
+  topology: Topology,
+  host: Host,
+  problems: Failure[],
+): Promise<OvsInterface[]> {
+  try {
+    const name = await datapathPort(host, rundir, ip);
     const one = name === undefined ? undefined : topology.interfaces.get(name);
-    if (one !== undefined) found.push(one);
+    return one === undefined ? [] : [one];
+  } catch (thrown) {
+    problems.push(asFailure(thrown));
+    return [];
   }
-  return found.map((one) => withoutQueue(one, subject, topology));
 }
 
-/** Queues of all shaped devices that are, or are used by, the subject. */
-function waysOf(subject: Subject, { users, trees, flows }: Scene, topology: Topology): Way[] {
-  const groupOf = (bridge: string): number | undefined => topology.bridges.get(bridge)?.group;
-  const ways: Way[] = [];
-  for (const device of topology.shaped.values()) {
-    const classes = trees.find(({ tree }) => tree.device === device.device)?.classes ?? [];
-    const ids = new Set([...device.queues.keys(), ...classes.flatMap(({ queue }) => queue ?? [])]);
-    // A flow may put packets into a queue that nobody made.
-    for (const [bridge, all] of flows) {
-      if (groupOf(bridge) !== groupOf(device.interface.bridge)) continue;
-      for (const { queues } of all) for (const { queue } of queues) ids.add(queue);
-    }
-    for (const queue of ids) {
-      const row = device.queues.get(queue);
-      const all = (row === undefined ? users?.ofQueue(device, queue) : users?.of(device, row)) ?? [];
-      const place = { device, queue, row };
-      const named = subject.kind === 'queue' ? Number(subject.value) === queue : isClass(subject, device.device, queue);
-      const mine = named ? all : all.filter((user) => isUser(subject, user));
-      if (named && all.length === 0) ways.push({ sender: undefined, user: undefined, place });
-      for (const user of mine) {
-        const sender = user.vif === undefined ? undefined : topology.interfaces.get(user.vif);
-        ways.push({ sender, user, place });
-      }
-    }
-  }
-  return ways;
+/** A device with a tree of its own may be a VIF, whose packets go on to a queue of another. */
+function vifChains(name: string, scene: Scene): Hop[][] {
+  const { field } = scene;
+  const one = field?.topology.interfaces.get(name);
+  if (field === undefined || one === undefined) return [];
+  const subject: Subject = { kind: 'vif', value: name };
+  const ways = waysOf(subject, [one], field).filter(({ place }) => place.device.device !== name);
+  if (ways.length === 0 && isMachines(one)) return [withoutQueue(one, subject, field)];
+  return ways.slice(0, MAX_CHAINS - 1).map((way) => wholeChain(way, subject, scene));
 }
 
-function isClass(subject: Subject, device: string, queue: number): boolean {
-  if (subject.kind !== 'class' || (subject.device !== undefined && subject.device !== device)) return false;
-  return subject.value === `1:${(queue + 1).toString(16)}`;
-}
-
-function wholeChain({ sender, user, place }: Way, subject: Subject, scene: Scene): Hop[] {
-  const { topology, flows } = scene;
-  const ip = user?.ip ?? (subject.kind === 'ip' ? subject.value : undefined);
-  const hops: Hop[] = [];
-  if (user !== undefined || sender !== undefined) hops.push(interfaceHop(sender, ip));
+function wholeChain({ sender, user, link, place }: Way, subject: Subject, scene: Scene): Hop[] {
+  const { field } = scene;
   const uplink = place.device.interface.bridge;
-  const [bridge, flow] = flowOf(place, user, flows, topology) ?? [sender?.bridge ?? uplink, undefined];
-  if (topology !== undefined && sender !== undefined) hops.push(bridgeHop(sender.bridge, uplink, topology));
+  const hops: Hop[] = [];
+  if (user !== undefined) hops.push(interfaceHop(sender, subject.kind === 'ip' ? subject.value : user.ip));
+  if (field !== undefined && sender !== undefined) hops.push(bridgeHop(sender.bridge, uplink, field.topology));
   // Neutron's own queues are chosen by its agent's flows as well; where the row says whose it is, none need be found.
   // Queue 0 takes what no flow puts anywhere.
-  if (flow !== undefined || (place.row?.owner === undefined && place.queue !== 0)) {
+  if (link !== undefined || (place.row?.owner === undefined && place.queue !== 0)) {
     const missing = `no flow puts packets into queue ${place.queue}: nothing uses it, or only a flow on another switch`;
-    hops.push(flowHop(bridge, flow, missing));
+    hops.push(flowHop(link?.bridge ?? uplink, link?.flow, (field && notRead(uplink, field)) ?? missing));
   }
-  hops.push(...queueHops(place));
   const handle = `1:${(place.queue + 1).toString(16)}`;
-  hops.push(classHopOf(place.device.device, handle, scene));
-  return hops;
+  return [...hops, ...queueHops(place), classHopOf(place.device.device, handle, scene)];
 }
 
-function flowOf(
-  { queue }: Place,
-  user: User | undefined,
-  flows: ReadonlyMap<string, readonly Flow[]>,
-  topology: Topology | undefined,
-): [bridge: string, flow: Flow] | undefined {
-  for (const [bridge, all] of flows) {
-    const uses = queueUses(all.filter((flow) => flow.queues.some((one) => one.queue === queue)));
-    const theirs = uses.find(({ inPort, macSource, ipSources }) => {
-      const port = user?.vif === undefined ? undefined : topology?.interfaces.get(user.vif)?.ofport;
-      const fits = [inPort !== undefined && inPort === String(port), inPort !== undefined && inPort === user?.vif];
-      return (
-        fits.includes(true) ||
-        (macSource !== undefined && macSource === user?.mac) ||
-        ipSources.includes(user?.ip ?? '')
-      );
-    });
-    const chosen = theirs ?? uses[0];
-    if (chosen !== undefined) return [bridge, chosen.flow];
-  }
-  return undefined;
+/** Why nothing can be said of the flows that lead to this bridge; undefined: all of them are known. */
+function notRead(bridge: string, { topology, flows }: Field): string | undefined {
+  const group = topology.bridges.get(bridge)?.group;
+  const [first] = [...flows.unread].filter(([name]) => topology.bridges.get(name)?.group === group);
+  return first === undefined ? undefined : `not read: ${first[1].message}`;
 }
 
-function classHopOf(device: string, handle: string, { trees, live, topology }: Scene): Hop {
+function classHopOf(device: string, handle: string, scene: Scene): Hop {
+  const { trees, live, field, options } = scene;
   const tree = trees.find((one) => one.tree.device === device);
   const named = tree?.classes.find(({ record }) => record.handle === handle);
+  const isSent = matcher(options.devices)(device) && !matcher(options.exclude)(device);
   return classHop({
-    ...{ device, handle, named, shaped: topology?.shaped.get(device) },
+    ...{ device, handle, named, shaped: field?.topology.shaped.get(device) },
+    missing: missingTree(device, scene) ?? `the kernel has no class ${handle} on ${device}`,
     root: tree?.classes.find(({ record }) => record.major === 1 && record.minor === OVS_ROOT_MINOR)?.record,
     activity: named === undefined ? undefined : live.since(device, named.record),
-    series: named === undefined ? undefined : `htb.${pathForm(device)}.${pathForm(named.labels.name)}`,
+    series: named === undefined || !isSent ? undefined : `htb.${pathForm(device)}.${pathForm(named.labels.name)}`,
   });
 }
 
-/** A device's busiest classes, or classes by their id where Open vSwitch knows nothing of them. */
-function plainClasses(subject: Subject, trees: readonly NamedTree[], scene: Scene): Hop[][] {
-  const inAll =
-    subject.kind === 'class' ? trees.filter(({ tree }) => (subject.device ?? tree.device) === tree.device) : [];
-  if (subject.kind === 'class') {
-    return inAll
-      .filter(({ classes }) => classes.some(({ record }) => record.handle === subject.value))
-      .map(({ tree }) => [classHopOf(tree.device, subject.value, scene)]);
-  }
-  if (subject.kind !== 'device') return [];
-  const tree = trees.find((one) => one.tree.device === subject.value);
-  if (tree === undefined) return [];
-  const { shaped } = tree;
-  const busy = tree.classes
-    .map(({ record }) => ({ record, now: scene.live.since(subject.value, record)?.bitsPerSecond ?? 0 }))
-    .sort((a, b) => b.now - a.now)
-    .slice(0, MAX_CHAINS);
-  const head = shaped === undefined ? [] : queueHops({ device: shaped, queue: 0, row: shaped.queues.get(0) }).slice(1);
-  return [[...head, ...busy.map(({ record }) => classHopOf(subject.value, record.handle, scene))]];
+/** Why a class that was not found may be there all the same, or why no other is; undefined: it alone is missing. */
+function missingTree(device: string, { trees, live }: Scene): string | undefined {
+  const isThere = trees.some(({ tree }) => tree.device === device);
+  const problem = live.reading.problems.find(({ evidence: { labels } }) =>
+    labels?.device === undefined ? !isThere : labels.device === device,
+  );
+  if (problem !== undefined) return `${device} was not read: ${problem.message}`;
+  return isThere ? undefined : `${device} has no HTB tree`;
 }
 
-function withoutQueue(one: OvsInterface, subject: Subject, topology: Topology): Hop[] {
-  const ip = subject.kind === 'ip' ? exactIp(subject.value) : undefined;
+/** Classes by their id, where Open vSwitch knows nothing of them. */
+function classChains(subject: Subject, scene: Scene): Hop[][] {
+  if (subject.kind !== 'class') return [];
+  return scene.trees
+    .filter(({ tree }) => (subject.device ?? tree.device) === tree.device)
+    .filter(({ classes }) => classes.some(({ record }) => record.handle === subject.value))
+    .map(({ tree }) => [classHopOf(tree.device, subject.value, scene)]);
+}
+
+/** A device's QoS, and its busiest classes. */
+function deviceChains(device: string, scene: Scene): Hop[][] {
+  const tree = scene.trees.find((one) => one.tree.device === device);
+  const shaped = scene.field?.topology.shaped.get(device);
+  const head = shaped === undefined ? [] : queueHops({ device: shaped, queue: 0, row: undefined }).slice(1);
+  const missing = missingTree(device, scene);
+  if (tree === undefined) return [[...head, treeHop(device, missing ?? '')]];
+  const busy = tree.classes
+    .map(({ record }) => ({ record, now: scene.live.since(device, record)?.bitsPerSecond ?? 0 }))
+    .sort((a, b) => b.now - a.now)
+    .slice(0, MAX_CHAINS);
+  return [[...head, ...busy.map(({ record }) => classHopOf(device, record.handle, scene))]];
+}
+
+function withoutQueue(one: OvsInterface, subject: Subject, field: Field): Hop[] {
+  const { topology } = field;
   const group = topology.bridges.get(one.bridge)?.group;
   const reached = [...topology.shaped.values()].filter(
-    ({ interface: { bridge } }) => topology.bridges.get(bridge)?.group === group,
+    (device) => topology.bridges.get(device.interface.bridge)?.group === group && !isOwnLimit(device),
   );
-  const hops = [interfaceHop(one, ip)];
+  const hops = [interfaceHop(one, subject.kind === 'ip' ? subject.value : undefined)];
   if (reached.length === 0) {
     const broken = 'no port that its bridge reaches has a QoS: it is not shaped';
     return [...hops, { kind: 'qos', identity: undefined, facts: {}, command: ['ovs-vsctl', 'list', 'QoS'], broken }];
   }
   const where = reached.map(({ device }) => device).join(', ');
   const missing = `no flow puts its packets into a queue: on ${where} they go to queue 0, class 1:1`;
-  return [...hops, flowHop(one.bridge, undefined, missing)];
+  return [...hops, flowHop(one.bridge, undefined, notRead(one.bridge, field) ?? missing)];
 }

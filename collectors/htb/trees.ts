@@ -4,7 +4,7 @@ import { asFailure } from '../../src/errors.ts';
 import { matcher } from '../../src/text.ts';
 import { readByNetlink } from './by-netlink.ts';
 import { readByTc } from './by-tc.ts';
-import type { Forest } from './tree.ts';
+import type { Survey } from './tree.ts';
 
 export const sources = ['auto', 'netlink', 'tc'] as const;
 
@@ -14,7 +14,7 @@ export interface TreeOptions {
   readonly exclude: readonly string[];
 }
 
-export interface Trees extends Forest {
+export interface Trees extends Survey {
   /** Which source it was. */
   readonly source: 'netlink' | 'tc';
 }
@@ -31,5 +31,6 @@ export async function readTrees(host: Host, options: TreeOptions): Promise<Trees
       if (options.source === 'netlink' || asFailure(thrown).code !== 'E_NOT_FOUND') throw thrown;
     }
   }
-  return { ...(await readByTc(host, wanted)), source: 'tc' };
+  const asker = JSON.stringify([options.devices, options.exclude]);
+  return { ...(await readByTc(host, wanted, asker)), source: 'tc' };
 }

@@ -197,6 +197,44 @@ describe('Neutron’s own word', () => {
   });
 });
 
+describe('a machine with several addresses', () => {
+  const arp = (ip: string, port = 4) => `arp,in_port=${port},arp_spa=${ip} actions=NORMAL`;
+  const advertised = (ip: string, port = 4) => `icmp6,in_port=${port},icmp_type=136,nd_target=${ip} actions=NORMAL`;
+  const main = (...texts: string[]) => of(node, 'eth1', 6, flows('br-int', ...texts))[0]?.split(' ')[1];
+
+  it('is called by the one IPv4, or else by the one IPv6 that is not of its link alone', () => {
+    const [own, global, other] = ['fe80::f816:3eff:fe00:2', '2001:db8::2', '2001:db8::3'].map((ip) => advertised(ip));
+    expect(main(arp('10.0.0.2'), own ?? '')).toBe('10.0.0.2');
+    expect(main(global ?? '', own ?? '', arp('10.0.0.2'))).toBe('10.0.0.2');
+    expect(main(own ?? '', global ?? '')).toBe('2001:db8::2');
+    expect(main(arp('10.0.0.2'), arp('10.0.0.3'), global ?? '')).toBe('2001:db8::2');
+    expect(main(global ?? '', other ?? '')).toBe('-');
+    expect([main(own ?? ''), main(advertised('febf::1')), main(advertised('fec0::1'))]).toEqual(['-', '-', 'fec0::1']);
+  });
+
+  it('is found behind its interface by each of them', () => {
+    const local = 'fe80::f816:3eff:fe00:2';
+    const found = queueUsers(node, [flows('br-int', arp('10.0.0.2'), advertised(local), arp('10.0.0.9', 3))]);
+    const at = (ip: string): string[] => found.at(ip).map(({ name }) => name);
+    expect([at('10.0.0.2'), at(local), at('10.0.0.9'), at('10.0.0.3')]).toEqual([['tap2'], ['tap2'], ['tap1'], []]);
+  });
+
+  it('has not the address of one that has none yet', () => {
+    const found = queueUsers(node, [flows('br-int', arp('0.0.0.0'), 'ipv6,in_port=4,ipv6_src=:: actions=NORMAL')]);
+    expect([found.at('0.0.0.0'), found.at('::')]).toEqual([[], []]);
+    expect(main(arp('10.0.0.2'), arp('0.0.0.0'))).toBe('10.0.0.2');
+  });
+
+  it('is not told from another that has the same one, such as in another network', () => {
+    const both = flows('br-int', arp('10.0.0.2'), arp('10.0.0.2', 3), 'ip,nw_src=10.0.0.2 actions=set_queue:5');
+    expect(of(node, 'eth1', 5, both)).toEqual(['- 10.0.0.2 -']);
+    const found = queueUsers(node, [both]).at('10.0.0.2');
+    expect(found.map(({ name }) => name)).toEqual(['tap2', 'tap1']);
+    // Each of them has it all the same.
+    expect(of(node, 'eth1', 6, both)).toEqual(['tap2 10.0.0.2 port-2']);
+  });
+});
+
 describe('one queue id at several places', () => {
   const two = topology({
     'br-a': {
@@ -224,6 +262,22 @@ describe('one queue id at several places', () => {
 
   it('a queue that the database lacks has users all the same', () => {
     expect(of(two, 'eth1', 99, flows('br-a', 'in_port=3 actions=set_queue:99'))).toEqual(['tap1 - port-1']);
+  });
+
+  it('one flow alone says who it is about, and on which device', () => {
+    const found = queueUsers(two, []);
+    const by = (bridge: string, device: string, text: string): string[] => {
+      const [shaped, [use]] = [two.shaped.get(device), flows(bridge, text).uses];
+      if (shaped === undefined || use === undefined) throw new Error(`no ${device}, or no use`);
+      return found.by(use, bridge, shaped).map(({ vif = '-' }) => vif);
+    };
+    const [set, enqueue] = ['in_port=3 actions=set_queue:5', 'in_port=3 actions=enqueue:2:5'];
+    expect([by('br-a', 'eth1', set), by('br-a', 'eth3', set), by('br-b', 'eth3', set)]).toEqual([
+      ['tap1'],
+      [],
+      ['tap2'],
+    ]);
+    expect([by('br-a', 'eth1', enqueue), by('br-a', 'eth2', enqueue)]).toEqual([[], ['tap1']]);
   });
 
   it('flows of a bridge that the database lacks are nobody’s', () => {

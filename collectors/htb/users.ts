@@ -30,12 +30,21 @@ export interface Users {
   ofQueue(device: ShapedDevice, queue: number): readonly User[];
 }
 
-export function queueUsers(topology: Topology, flows: readonly BridgeFlows[]): Users {
+/** The same, and what of it each flow says. */
+export interface Senders extends Users {
+  /** By one flow of this bridge alone; empty: it is not about this device. */
+  by(use: Use, bridge: string, device: ShapedDevice): readonly User[];
+  /** The interfaces behind which this address is: several, where networks of their own have it at once. */
+  at(ip: string): readonly OvsInterface[];
+}
+
+export function queueUsers(topology: Topology, flows: readonly BridgeFlows[]): Senders {
   const find = finder(topology, flows);
+  const groupOf = (bridge: string): number | undefined => topology.bridges.get(bridge)?.group;
   /** By bridge group and queue. */
   const byQueue = new Map<string, { readonly use: Use; readonly bridge: string }[]>();
   for (const { bridge, uses } of flows) {
-    const group = topology.bridges.get(bridge)?.group;
+    const group = groupOf(bridge);
     for (const use of uses) {
       const key = `${group} ${use.queue}`;
       const there = byQueue.get(key);
@@ -44,17 +53,19 @@ export function queueUsers(topology: Topology, flows: readonly BridgeFlows[]): U
     }
   }
 
+  const by = (use: Use, bridge: string, device: ShapedDevice): readonly User[] => {
+    if (groupOf(bridge) !== groupOf(device.interface.bridge)) return [];
+    // `enqueue` names the port that it is about; set_queue is about whichever the packet leaves by.
+    if (use.port !== undefined && find.port(bridge, use.port)?.name !== device.device) return [];
+    return find.users(use, bridge);
+  };
   const ofQueue = (device: ShapedDevice, queue: number): readonly User[] => {
-    const group = topology.bridges.get(device.interface.bridge)?.group;
-    const users: User[] = [];
-    for (const { use, bridge } of byQueue.get(`${group} ${queue}`) ?? []) {
-      // `enqueue` names the port that it is about; set_queue is about whichever the packet leaves by.
-      if (use.port !== undefined && find.port(bridge, use.port)?.name !== device.device) continue;
-      users.push(...find.users(use, bridge));
-    }
-    return distinct(users);
+    const there = byQueue.get(`${groupOf(device.interface.bridge)} ${queue}`) ?? [];
+    return distinct(there.flatMap(({ use, bridge }) => by(use, bridge, device)));
   };
   return {
+    by,
+    at: find.at,
     ofQueue,
     of(device, queue) {
       const owner = queue.owner === undefined ? undefined : find.owner(queue.owner, device);
@@ -88,16 +99,29 @@ function finder(topology: Topology, flows: readonly BridgeFlows[]) {
       if (found !== undefined && mac !== undefined && !byMac.has(mac)) byMac.set(mac, found);
     }
   }
-  const byAddress = new Map<string, OvsInterface>();
+  const byAddress = new Map<string, Set<OvsInterface>>();
   for (const { bridge, hints } of flows) {
     for (const { ip, inPort, mac } of hints) {
       const found = vif(bridge, inPort) ?? (mac === undefined ? undefined : byMac.get(mac));
-      if (found !== undefined && ip !== undefined) byAddress.set(ip, found);
+      if (found === undefined || ip === undefined || isNobodys(ip)) continue;
+      byAddress.set(ip, (byAddress.get(ip) ?? new Set()).add(found));
     }
   }
-  /** The other way round, where it is told of one address alone. */
-  const addressOf = new Map<string, string | undefined>();
-  for (const [ip, { name }] of byAddress) addressOf.set(name, addressOf.has(name) ? undefined : ip);
+  /** Where two have it nothing says which of them sends. */
+  const onlyAt = (ip: string): OvsInterface | undefined => {
+    const found = byAddress.get(ip) ?? [];
+    const [first, second] = found;
+    return second === undefined ? first : undefined;
+  };
+  const addressesOf = new Map<string, string[]>();
+  for (const [ip, all] of byAddress) {
+    for (const { name } of all) {
+      const there = addressesOf.get(name);
+      if (there === undefined) addressesOf.set(name, [ip]);
+      else there.push(ip);
+    }
+  }
+  const addressOf = new Map([...addressesOf].map(([name, all]) => [name, mainAddress(all)]));
 
   const userOf = (one: OvsInterface | undefined, ip: string | undefined, mac?: string): User => ({
     vif: one?.name,
@@ -109,10 +133,11 @@ function finder(topology: Topology, flows: readonly BridgeFlows[]) {
 
   return {
     port,
+    at: (ip: string): readonly OvsInterface[] => [...(byAddress.get(ip) ?? [])],
     /** What a flow's match says of who sends: several addresses are several users, and nothing is one unknown user. */
     users({ inPort, macSource, ipSources }: Use, bridge: string): readonly User[] {
       const sender = vif(bridge, inPort) ?? (macSource === undefined ? undefined : byMac.get(macSource));
-      if (ipSources.length > 0) return ipSources.map((ip) => userOf(sender ?? byAddress.get(ip), ip, macSource));
+      if (ipSources.length > 0) return ipSources.map((ip) => userOf(sender ?? onlyAt(ip), ip, macSource));
       return [userOf(sender, undefined, macSource)];
     },
     /** Neutron names a port by its UUID (minimum bandwidth), or the tap device itself (bandwidth limit). */
@@ -125,10 +150,32 @@ function finder(topology: Topology, flows: readonly BridgeFlows[]) {
   };
 }
 
+/** What stands in a packet of one that has no address yet. */
+function isNobodys(ip: string): boolean {
+  return ip === '0.0.0.0' || ip === '::';
+}
+
+/** Of a machine's addresses the one IPv4, or else the one IPv6 that is not of its link alone (fe80::/10). */
+function mainAddress(all: readonly string[]): string | undefined {
+  const only = (some: readonly string[]): string | undefined => (some.length === 1 ? some[0] : undefined);
+  const wide = all.filter((ip) => !/^fe[89ab][0-9a-f]:/.test(ip));
+  return only(wide.filter((ip) => !ip.includes(':'))) ?? only(wide.filter((ip) => ip.includes(':')));
+}
+
 /** It has queues for others. A VIF may have a QoS too: its own limit. */
-function isUplink({ name, portId, vm, vifId }: OvsInterface, { shaped }: Topology): boolean {
-  if (portId !== undefined || vm !== undefined || vifId !== undefined) return false;
-  return [...(shaped.get(name)?.queues.values() ?? [])].some(({ owner }) => owner !== name);
+function isUplink(one: OvsInterface, { shaped }: Topology): boolean {
+  if (isMachines(one)) return false;
+  return [...(shaped.get(one.name)?.queues.values() ?? [])].some(({ owner }) => owner !== one.name);
+}
+
+/** Whether it is said to be a machine's: a VIF. */
+export function isMachines({ portId, vm, vifId }: OvsInterface): boolean {
+  return portId !== undefined || vm !== undefined || vifId !== undefined;
+}
+
+/** Its QoS is a limit of its own, and has no queues for others. */
+export function isOwnLimit({ device, interface: one, queues }: ShapedDevice): boolean {
+  return isMachines(one) || (queues.size > 0 && [...queues.values()].every(({ owner }) => owner === device));
 }
 
 function isOn(bridge: string, one: OvsInterface | undefined): boolean {

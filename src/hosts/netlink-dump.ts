@@ -12,6 +12,8 @@ import { type Code, Failure } from '../errors.ts';
 
 /** A socket that is connected to the kernel. Its calls reject with a Failure. */
 export interface NetlinkSocket {
+  /** Its port id (`nl_pid`), which no other socket has meanwhile: the kernel writes into a message who it is for. */
+  readonly port: number;
   send(message: Uint8Array): Promise<void>;
   /** At least one datagram, each in memory of its own; `overrun`: the kernel had to discard some. */
   receive(): Promise<readonly Uint8Array[] | 'overrun'>;
@@ -54,7 +56,7 @@ export function createDumps(open: () => Promise<NetlinkSocket>): Rtnetlink {
     if (closed) throw new Failure('E_ABORTED', 'netlink: the target is closed');
     socket ??= await open();
     sequence = (sequence % 0xffff_fffe) + 1;
-    const dump = createDump(request, sequence);
+    const dump = createDump(request, { port: socket.port, sequence });
     const notifies = dump.watches;
     if (notifies) socket.notify(true);
     await socket.send(messageOf(request, sequence));
@@ -109,8 +111,11 @@ interface Dump {
   take(datagram: Uint8Array): void;
 }
 
-/** Collects one dump's datagrams. */
-function createDump({ type, body }: NetlinkRequest, sequence: number): Dump {
+/**
+ * Collects one dump's datagrams. A notification has the port and the sequence number of whoever made the change, and
+ * all of them count from 1 or from the time of day: only with the port is a message ours.
+ */
+function createDump({ type, body }: NetlinkRequest, ours: { readonly port: number; readonly sequence: number }): Dump {
   const watches = type === RTM.getQdisc || type === RTM.getClass;
   const device = type === RTM.getClass && body.length >= IFINDEX + 4 ? wordOf(body, IFINDEX) : undefined;
   const datagrams: Uint8Array[] = [];
@@ -142,7 +147,7 @@ function createDump({ type, body }: NetlinkRequest, sequence: number): Dump {
       while (at < view.byteLength && !done) {
         const length = view.byteLength - at < HEADER ? 0 : view.getUint32(at, little);
         if (length < HEADER || length > view.byteLength - at) throw malformed();
-        if (view.getUint32(at + 8, little) !== sequence) {
+        if (view.getUint32(at + 8, little) !== ours.sequence || view.getUint32(at + 12, little) !== ours.port) {
           notice(view, at, length);
           // A datagram is one sender's.
           return;

@@ -56,6 +56,7 @@ async function loadLibc() {
       types: { vector, header, message },
       socket: library.func('int socket(int domain, int type, int protocol)'),
       connect: library.func('int connect(int fd, void *address, uint32_t length)'),
+      getsockname: library.func('int getsockname(int fd, void *address, void *length)'),
       setsockopt: library.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)'),
       send: library.func('intptr_t send(int fd, void *bytes, size_t length, int flags)'),
       recvmmsg: library.func('int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)'),
@@ -82,6 +83,9 @@ function openSocket(api: Libc): NetlinkSocket {
   const kernel = new Uint8Array(12);
   new Uint16Array(kernel.buffer)[0] = AF_NETLINK;
   must(api.connect(descriptor, kernel, kernel.length), 'connect');
+  const own = new Uint32Array(3);
+  must(api.getsockname(descriptor, own, Uint32Array.of(own.byteLength)), 'getsockname');
+  const [, port = 0] = own;
   const timeout = Buffer.alloc(koffi.sizeof('long') * 2);
   koffi.encode(timeout, 0, 'long', ANSWER_SECONDS);
   must(api.setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length), 'SO_RCVTIMEO');
@@ -111,6 +115,7 @@ function openSocket(api: Libc): NetlinkSocket {
   };
 
   return {
+    port,
     async send(message) {
       const sent = await call('send', (done) => api.send.async(descriptor, message, message.length, 0, done));
       if (sent < 0) throw errnoFailure(ENOBUFS, 'send');

@@ -3,95 +3,190 @@
  * one. Pure. Only what is certain is followed: `resubmit(,N)` and `goto_table:N`, with the registers that are loaded on
  * the way.
  */
+import type { Work } from './allowance.ts';
+import { onwardOf } from './flow-actions.ts';
 import type { Flow } from './flows.ts';
 
-/** Steps of all searches of one index; a pipeline made to be walked for ever is not. */
-const MAX_STEPS = 100_000;
-const MAX_DEPTH = 16;
+/** Comparisons for one flow, and for all of one index: a pipeline made to be walked for ever is not. */
+const MAX_STEPS_EACH = 10_000;
+const MAX_STEPS = 2_000_000;
 /** More senders than this are nobody in particular. */
 const MAX_FOUND = 64;
+const AT_A_TIME = 16;
 
 export interface FlowPaths {
-  /** The flows from which packets come to this one, and which say who sends: `isSource` tells. */
-  sourcesOf(flow: Flow, isSource: (flow: Flow) => boolean): readonly Flow[];
+  /**
+   * The flows that say who sends, and from which packets come to this one; none where nobody in particular does.
+   * Undefined: there are more ways than are searched, so it is not known.
+   */
+  sourcesOf(flow: Flow): readonly Flow[] | undefined;
 }
 
-export function flowPaths(flows: readonly Flow[]): FlowPaths {
-  const leadingTo = new Map<number, Flow[]>();
-  for (const flow of flows) {
-    for (const table of new Set(tablesAfter(flow))) {
-      const there = leadingTo.get(table);
-      if (there === undefined) leadingTo.set(table, [flow]);
-      else there.push(flow);
+type Conditions = ReadonlyMap<string, string>;
+
+/** From a table to a later one. Of flows that do not say who sends, those that do the same are one. */
+interface Edge {
+  readonly from: number;
+  /** What holds of its packets: matched, or written; empty: it cannot be told, and is not what was matched. */
+  readonly known: Conditions;
+  readonly source: Flow | undefined;
+}
+
+/** All that lead to one table. */
+interface Entrance {
+  readonly edges: Edge[];
+  readonly byField: Map<string, ByValue>;
+}
+
+interface ByValue {
+  readonly known: Map<string, Edge[]>;
+  /** They leave it open, and who comes there may say it. A source that leaves it open is none. */
+  readonly open: Edge[];
+}
+
+/** Of flows with a queue. `isSource`: it says who sends, so nothing before it is looked at. */
+export function* findPaths(flows: readonly Flow[], isSource: (flow: Flow) => boolean): Work<FlowPaths> {
+  let steps = 0;
+  const fields = yield* fieldsAsked(flows, isSource);
+  const entrances = new Map<number, Entrance>();
+  const seen = new Set<string>();
+  for (const [index, flow] of flows.entries()) {
+    if (index % AT_A_TIME === 0) yield;
+    // Nobody asks.
+    if (fields === undefined) break;
+    for (const { table, written } of onwardOf(flow.actions)) {
+      if (table === flow.table || ++steps > MAX_STEPS) continue;
+      const known = knownBy(flow, written, fields);
+      const source = isSource(flow) ? flow : undefined;
+      const same = source === undefined ? `${table} ${stateOf(flow.table, known)}` : undefined;
+      if (same !== undefined && seen.has(same)) continue;
+      if (same !== undefined) seen.add(same);
+      const entrance: Entrance = entrances.get(table) ?? { edges: [], byField: new Map() };
+      entrances.set(table, entrance);
+      entrance.edges.push({ from: flow.table, known, source });
     }
   }
-  let steps = 0;
 
-  return {
-    sourcesOf(flow, isSource) {
-      const found = new Set<Flow>();
-      const walk = (table: number, wanted: ReadonlyMap<string, string>, depth: number): void => {
-        for (const before of leadingTo.get(table) ?? []) {
-          if (++steps > MAX_STEPS || found.size > MAX_FOUND) return;
-          const left = unmet(before, wanted);
+  /** The shortest list that holds every edge which may meet the conditions. */
+  const candidates = (table: number, wanted: Conditions): readonly (readonly Edge[])[] => {
+    const entrance = entrances.get(table);
+    if (entrance === undefined) return [];
+    let best: readonly (readonly Edge[])[] = [entrance.edges];
+    let fewest = entrance.edges.length;
+    for (const [field, value] of wanted) {
+      let sorted = entrance.byField.get(field);
+      if (sorted === undefined) {
+        steps += entrance.edges.length;
+        sorted = byValue(entrance.edges, field);
+        entrance.byField.set(field, sorted);
+      }
+      const exact = sorted.known.get(value) ?? [];
+      if (exact.length + sorted.open.length >= fewest) continue;
+      best = [exact, sorted.open];
+      fewest = exact.length + sorted.open.length;
+    }
+    return best;
+  };
+
+  const search = (table: number, wanted: Conditions): readonly Flow[] | undefined => {
+    if (steps > MAX_STEPS) return undefined;
+    const found = new Set<Flow>();
+    const reached = new Set([stateOf(table, wanted)]);
+    const ways: [table: number, wanted: Conditions][] = [[table, wanted]];
+    const most = Math.min(MAX_STEPS, steps + MAX_STEPS_EACH);
+    // It grows while it is gone through.
+    for (const [at, open] of ways) {
+      for (const edges of candidates(at, open)) {
+        for (const edge of edges) {
+          steps += 1 + open.size;
+          if (steps > most) return undefined;
+          const left = unmet(edge, open);
           if (left === undefined) continue;
-          if (isSource(before)) {
+          if (edge.source !== undefined) {
             // What is still wanted would have to be true of every packet that comes in.
-            if (left.size === 0) found.add(before);
-          } else if (depth < MAX_DEPTH && before.table !== table) walk(before.table, left, depth + 1);
+            if (left.size === 0) found.add(edge.source);
+            if (found.size > MAX_FOUND) return [];
+            continue;
+          }
+          const state = stateOf(edge.from, left);
+          if (reached.has(state)) continue;
+          reached.add(state);
+          ways.push([edge.from, left]);
         }
-      };
-      walk(flow.table, conditionsOf(flow), 0);
-      return found.size > MAX_FOUND ? [] : [...found];
+      }
+    }
+    return [...found];
+  };
+
+  const searched = new Map<string, readonly Flow[] | undefined>();
+  return {
+    sourcesOf(flow) {
+      const wanted = conditionsOf(flow);
+      const state = stateOf(flow.table, wanted);
+      if (!searched.has(state)) searched.set(state, search(flow.table, wanted));
+      return searched.get(state);
     },
   };
 }
 
-const NEXT_TABLE = /(?:resubmit\([^(),]*,([0-9]+)(?:,ct)?\)|goto_table:([0-9]+))/g;
-
-function* tablesAfter({ actions, table }: Flow): Generator<number> {
-  for (const [, resubmitted, gone] of actions.matchAll(NEXT_TABLE)) {
-    const next = Number(resubmitted ?? gone);
-    if (next !== table) yield next;
+/** What flows with a queue ask that do not say themselves who sends; undefined: there are none. */
+function* fieldsAsked(flows: readonly Flow[], isSource: (flow: Flow) => boolean): Work<Set<string> | undefined> {
+  let fields: Set<string> | undefined;
+  for (const [index, flow] of flows.entries()) {
+    if (index % AT_A_TIME === 0) yield;
+    if (flow.queues.length === 0 || isSource(flow)) continue;
+    fields ??= new Set();
+    for (const [field, value] of flow.match) if (value !== '') fields.add(field);
   }
+  return fields;
 }
 
 /** What a flow asks of a packet, without the words that only say its protocol. */
-function conditionsOf({ match }: Flow): ReadonlyMap<string, string> {
-  return new Map([...match].filter(([, value]) => value !== ''));
+function conditionsOf({ match }: Flow): Conditions {
+  const conditions = new Map<string, string>();
+  for (const [field, value] of match) if (value !== '') conditions.set(field, comparable(value));
+  return conditions;
+}
+
+function knownBy({ match }: Flow, written: Conditions, fields: ReadonlySet<string>): Conditions {
+  const known = new Map<string, string>();
+  for (const [field, value] of match) if (value !== '' && fields.has(field)) known.set(field, comparable(value));
+  for (const [field, value] of written) if (fields.has(field)) known.set(field, comparable(value));
+  return known;
+}
+
+function byValue(edges: readonly Edge[], field: string): ByValue {
+  const known = new Map<string, Edge[]>();
+  const open: Edge[] = [];
+  for (const edge of edges) {
+    const value = edge.known.get(field);
+    if (value === undefined) {
+      if (edge.source === undefined) open.push(edge);
+      continue;
+    }
+    const there = known.get(value);
+    if (there === undefined) known.set(value, [edge]);
+    else there.push(edge);
+  }
+  return { known, open };
 }
 
 /** What is still to be met by an earlier flow; undefined: this one contradicts it. */
-function unmet(flow: Flow, wanted: ReadonlyMap<string, string>): ReadonlyMap<string, string> | undefined {
-  if (wanted.size === 0) return wanted;
+function unmet({ known }: Edge, wanted: Conditions): Conditions | undefined {
   const left = new Map<string, string>();
   for (const [field, value] of wanted) {
-    const loaded = loadedBy(flow, field);
-    const matched = flow.match.get(field);
-    const known = loaded ?? matched;
-    if (known === undefined) left.set(field, value);
-    else if (!same(known, value)) return undefined;
+    const there = known.get(field);
+    if (there === undefined) left.set(field, value);
+    else if (there !== value) return undefined;
   }
   return left;
 }
 
-/** The value that an action writes into a register or the metadata: the last one counts. */
-function loadedBy({ actions }: Flow, field: string): string | undefined {
-  if (!/^(?:reg[0-9]{1,2}|metadata|tun_id)$/.test(field)) return undefined;
-  const forms = [`set_field:([0-9a-fx]+)->${field}(?![0-9a-z_])`];
-  if (field.startsWith('reg')) forms.push(`load:([0-9a-fx]+)->NXM_NX_REG${field.slice(3)}\\[\\]`);
-  if (field === 'metadata')
-    forms.push('write_metadata:([0-9a-fx]+)(?![0-9a-fx/])', 'load:([0-9a-fx]+)->OXM_OF_METADATA\\[\\]');
-  if (field === 'tun_id') forms.push('set_tunnel(?:64)?:([0-9a-fx]+)', 'load:([0-9a-fx]+)->NXM_NX_TUN_ID\\[\\]');
-  const all = [...actions.matchAll(new RegExp(forms.join('|'), 'g'))];
-  return all
-    .at(-1)
-    ?.slice(1)
-    .find((value) => value !== undefined);
+function stateOf(table: number, conditions: Conditions): string {
+  return conditions.size === 0 ? String(table) : `${table} ${JSON.stringify([...conditions])}`;
 }
 
-function same(a: string, b: string): boolean {
-  if (a === b) return true;
-  const number = /^(?:0x[0-9a-f]{1,16}|[0-9]{1,20})$/;
-  return number.test(a) && number.test(b) && BigInt(a) === BigInt(b);
+/** Numbers in one spelling. */
+function comparable(value: string): string {
+  return /^(?:0x[0-9a-f]{1,16}|[0-9]{1,20})$/.test(value) ? String(BigInt(value)) : value;
 }

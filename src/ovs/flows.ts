@@ -6,8 +6,10 @@
  * What stands in parentheses is not the flow's own: `learn(table=2,priority=5,…)`, `ct(commit,exec(…))`.
  */
 import { exactIp, exactMac } from './address.ts';
-import { type QueueAction, queuesOf, topLevel } from './flow-actions.ts';
-import { type Count, countOf, unquoted } from './openflow-text.ts';
+import { finish, type Work } from './allowance.ts';
+import { type QueueAction, queuesOf } from './flow-actions.ts';
+import { ACTIONS, parseFlowLine } from './flow-line.ts';
+import { type Count, countOf } from './openflow-text.ts';
 
 export interface Flow {
   readonly table: number;
@@ -38,85 +40,69 @@ export interface Flows {
   readonly truncated: boolean;
 }
 
-/** Stands before the match, and is none of it. */
-const ABOUT = new Set([
-  ...['cookie', 'duration', 'table', 'table_id', 'n_packets', 'n_bytes', 'n_offload_packets', 'n_offload_bytes'],
-  ...['idle_timeout', 'hard_timeout', 'importance', 'idle_age', 'hard_age', 'priority'],
-  ...['send_flow_rem', 'check_overlap', 'reset_counts', 'no_packet_counts', 'no_byte_counts', 'no_readonly_table'],
-]);
+const AT_A_TIME = 32;
 
 /** Lines that are no flows (headers, log lines of ovs-ofctl, notices) are passed over. */
 export function parseFlows(text: string, limits: Partial<FlowLimits> = {}): Flows {
+  return finish(readFlows(text, limits));
+}
+
+/** As `parseFlows`. A line that is not `wanted` counts as a row, and no more is made of it. */
+export function* readFlows(
+  text: string,
+  limits: Partial<FlowLimits> = {},
+  wanted: (line: string) => boolean = () => true,
+): Work<Flows> {
   const { maxRows, maxBytes } = { ...flowLimits, ...limits };
   const flows: Flow[] = [];
   // A character is at least one byte, so this is never more than the limit.
   const end = Math.min(text.length, maxBytes);
-  for (let at = 0; at < end; ) {
+  let rows = 0;
+  for (let at = 0, lines = 0; at < end; lines++) {
+    if (lines % AT_A_TIME === 0) yield;
     const next = text.indexOf('\n', at);
     if (next < 0 || next >= end) return { flows, truncated: true };
-    const flow = flowOf(text.slice(at, text[next - 1] === '\r' ? next - 1 : next));
+    const line = text.slice(at, text[next - 1] === '\r' ? next - 1 : next);
     at = next + 1;
-    if (flow === undefined) continue;
-    if (flows.length >= maxRows) return { flows, truncated: true };
-    flows.push(flow);
+    const isWanted = wanted(line);
+    const flow = isWanted ? flowOf(line) : undefined;
+    if (isWanted ? flow === undefined : !line.includes(ACTIONS)) continue;
+    if (rows++ >= maxRows) return { flows, truncated: true };
+    if (flow !== undefined) flows.push(flow);
   }
   return { flows, truncated: end < text.length };
 }
 
+/** Whether a line may tell anything of who uses a queue: by what it holds, which is far cheaper than to parse it. */
+export function mayTellUsers(line: string): boolean {
+  return (
+    line.includes('queue') ||
+    line.includes('resubmit(') ||
+    line.includes('goto_table:') ||
+    // Of one port or MAC, an address: dl_src, nw_src, arp_spa, arp_sha, nd_target.
+    line.includes('_src=') ||
+    line.includes('arp_s') ||
+    line.includes('nd_target=')
+  );
+}
+
 function flowOf(line: string): Flow | undefined {
-  const at = actionsAt(line);
-  if (at < 0) return undefined;
-  const actions = line.slice(at + ACTIONS.length);
-  const words = topLevel(line.slice(0, at), ', ')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
-  if (words.some((word) => !WORD.test(word))) return undefined;
-  const about = new Map<string, string>();
-  const match = new Map<string, string>();
-  for (const word of words) {
-    const equals = word.indexOf('=');
-    const key = equals < 0 ? word : word.slice(0, equals);
-    const into = ABOUT.has(key) ? about : match;
-    if (!into.has(key)) into.set(key, equals < 0 ? '' : unquoted(word.slice(equals + 1)));
-  }
-  const table = Number(about.get('table') ?? about.get('table_id') ?? 0);
-  const priority = Number(about.get('priority') ?? 32768);
+  const parts = parseFlowLine(line);
+  if (parts === undefined) return undefined;
+  const { about, match, actions } = parts;
+  const table = Number(about.table ?? about.table_id ?? 0);
+  const priority = Number(about.priority ?? 32768);
   if (!Number.isInteger(table) || !Number.isInteger(priority)) return undefined;
   return {
     table,
     priority,
-    cookie: about.get('cookie') ?? '0x0',
-    packets: countOf(about.get('n_packets')),
-    bytes: countOf(about.get('n_bytes')),
+    cookie: about.cookie ?? '0x0',
+    packets: countOf(about.n_packets),
+    bytes: countOf(about.n_bytes),
     match,
     actions,
     queues: queuesOf(actions),
   };
-}
-
-const ACTIONS = 'actions=';
-/** A field of a match, with or without a value. A log line's `2026-…|WARN|…` and a program's `ovs-ofctl:` are none. */
-const WORD = /^[a-z][a-z0-9_.]*(?:\[[0-9.]*\])?(?:=|$)/;
-
-/** Where the actions begin: the first such word that is not within quotes (a port may be called anything). */
-function actionsAt(line: string): number {
-  // Looked for again only once it is passed: a long line without a quote must not be read through each time.
-  let quote = line.indexOf('"');
-  for (let from = 0; ; ) {
-    const at = line.indexOf(ACTIONS, from);
-    if (at < 0) return -1;
-    if (quote >= 0 && quote < from) quote = line.indexOf('"', from);
-    if (quote >= 0 && quote < at) from = stringEnd(line, quote);
-    else if (at === 0 || line[at - 1] === ' ' || line[at - 1] === ',') return at;
-    else from = at + ACTIONS.length;
-  }
-}
-
-/** Where the string that begins with this quote has ended. */
-function stringEnd(line: string, quote: number): number {
-  let at = quote + 1;
-  while (at < line.length && line[at] !== '"') at += line[at] === '\\' ? 2 : 1;
-  return at + 1;
 }
 
 /** One flow that puts its packets into a queue. */
@@ -134,16 +120,25 @@ export interface QueueUse {
 }
 
 export function queueUses(flows: readonly Flow[]): QueueUse[] {
-  return flows.flatMap((flow) =>
-    flow.queues.map(({ queue, port }) => ({
-      queue,
-      ...(port === undefined ? {} : { port: portOf(port) }),
-      ...sourceOf(flow),
-      ipSources: ipSourcesOf(flow),
-      table: flow.table,
-      flow,
-    })),
-  );
+  return flows.flatMap((flow) => flow.queues.map((action) => queueUse(flow, action)));
+}
+
+/** As if the flow itself put its packets into the queue. */
+export function queueUse(flow: Flow, { queue, port }: QueueAction): QueueUse {
+  return {
+    queue,
+    ...(port === undefined ? {} : { port: portOf(port) }),
+    ...sourceOf(flow),
+    ipSources: ipSourcesOf(flow),
+    table: flow.table,
+    flow,
+  };
+}
+
+/** Whether its match names a port, a MAC or an address. */
+export function saysWhoSends(flow: Flow): boolean {
+  if ((flow.match.get('in_port') ?? '') !== '') return true;
+  return macSourceOf(flow) !== undefined || ipSourcesOf(flow).length > 0;
 }
 
 /** Two or three of these belong together. */
@@ -158,8 +153,13 @@ export interface AddressHint {
  * nd_target=fe80::1`, `in_port=10,dl_src=fa:16:3e:00:00:01`. Each is told once.
  */
 export function addressHints(flows: readonly Flow[]): AddressHint[] {
+  return finish(findHints(flows));
+}
+
+export function* findHints(flows: readonly Flow[]): Work<AddressHint[]> {
   const found = new Map<string, AddressHint>();
-  for (const flow of flows) {
+  for (const [index, flow] of flows.entries()) {
+    if (index % AT_A_TIME === 0) yield;
     const { inPort, macSource: mac } = sourceOf(flow);
     if (inPort === undefined && mac === undefined) continue;
     const source = { ...(inPort === undefined ? {} : { inPort }), ...(mac === undefined ? {} : { mac }) };
@@ -173,27 +173,47 @@ export function addressHints(flows: readonly Flow[]): AddressHint[] {
   return [...found.values()];
 }
 
-function sourceOf({ match }: Flow): { readonly inPort?: string; readonly macSource?: string } {
-  const inPort = match.get('in_port');
-  const mac = exactMac(match.get('dl_src') ?? match.get('eth_src')) ?? exactMac(match.get('arp_sha'));
+function sourceOf(flow: Flow): { readonly inPort?: string; readonly macSource?: string } {
+  const inPort = flow.match.get('in_port');
+  const macSource = macSourceOf(flow);
   return {
     ...(inPort === undefined || inPort === '' ? {} : { inPort: portOf(inPort) }),
-    ...(mac === undefined ? {} : { macSource: mac }),
+    ...(macSource === undefined ? {} : { macSource: own(macSource) }),
   };
 }
 
+function macSourceOf({ match }: Flow): string | undefined {
+  const text = match.get('dl_src') ?? match.get('eth_src');
+  const owner = match.get('arp_sha');
+  return (text && exactMac(text)) || (owner && exactMac(owner)) || undefined;
+}
+
 function ipSourcesOf({ match }: Flow): string[] {
-  const texts = ['nw_src', 'ip_src', 'ipv6_src', 'arp_spa'].map((field) => match.get(field));
-  return [...new Set(texts.flatMap((text) => exactIp(text) ?? []))];
+  const found: string[] = [];
+  for (const field of ['nw_src', 'ip_src', 'ipv6_src', 'arp_spa']) {
+    const text = match.get(field);
+    const ip = text && exactIp(text);
+    if (ip && !found.includes(ip)) found.push(ip);
+  }
+  return found;
 }
 
 /** Of a neighbour advertisement (136) the target is the sender's own; of a solicitation (135) it is somebody else's. */
 function advertisedBy({ match }: Flow): string | undefined {
+  const target = match.get('nd_target');
   const type = match.get('icmp_type') ?? match.get('icmpv6_type');
-  return type === '135' ? undefined : exactIp(match.get('nd_target'));
+  return target === undefined || type === '135' ? undefined : exactIp(target);
 }
 
 /** The bridge's own port is 65534 in OpenFlow 1.0 and in the database. */
 function portOf(text: string): string {
-  return text === 'LOCAL' ? '65534' : text;
+  return text === 'LOCAL' ? '65534' : own(text);
 }
+
+/** A part of a text holds all of it in memory, which may be megabytes; a copy does not, nor do a few characters. */
+function own(text: string): string {
+  return text.length < SHORT ? text : JSON.parse(JSON.stringify(text));
+}
+
+/** Of parts that are shorter V8 makes copies by itself. */
+const SHORT = 13;

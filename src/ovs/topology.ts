@@ -31,7 +31,7 @@ export interface OvsQueue {
   /** The key in the QoS row's `queues`; the kernel's class is this + 1. */
   readonly id: number;
   readonly uuid: string;
-  /** As configured; undefined: not set. */
+  /** As Open vSwitch reads it; undefined: not set, or nothing that it can read. Rounded above 2^53. */
   readonly minBitsPerSecond: number | undefined;
   readonly maxBitsPerSecond: number | undefined;
   /** Neutron's `external_ids:port` (minimum bandwidth: a port's UUID) or `id` (bandwidth limit: a tap device). */
@@ -46,9 +46,11 @@ export interface ShapedDevice {
   readonly qos: string;
   /** `linux-htb`, `linux-hfsc`, … */
   readonly type: string;
-  /** As configured; undefined: the link's speed. */
+  /** As Open vSwitch reads it; undefined: the link's speed. */
   readonly maxBitsPerSecond: number | undefined;
   readonly queues: ReadonlyMap<number, OvsQueue>;
+  /** Of the Open vSwitch that makes the tree, where it is known. */
+  readonly version?: string | undefined;
 }
 
 export interface OvsBridge {
@@ -76,6 +78,8 @@ export function topologyOf(tables: Tables): Topology {
   const rows = table('Interface');
   const interfaces = new Map<string, OvsInterface>();
   const shaped = new Map<string, ShapedDevice>();
+  const [root] = table('Open_vSwitch').values();
+  const version = textIn(root?.ovs_version);
   const bridgeRows = [...table('Bridge')].map(([uuid, row]) => ({ uuid, row, name: textIn(row.name) ?? '' }));
 
   for (const { row, name: bridge } of bridgeRows) {
@@ -90,7 +94,7 @@ export function topologyOf(tables: Tables): Topology {
         const one = interfaceOf(uuid, found, bridge, textIn(port.name) ?? '');
         interfaces.set(one.name, one);
         if (qos !== undefined && qosId !== undefined) {
-          shaped.set(one.name, shapedDevice(one, qosId, qos, table('Queue')));
+          shaped.set(one.name, { ...shapedDevice(one, qosId, qos, table('Queue')), version });
         }
       }
     }
@@ -106,8 +110,7 @@ export function topologyOf(tables: Tables): Topology {
       return [name, bridge] as const;
     }),
   );
-  const [root] = table('Open_vSwitch').values();
-  return { version: textIn(root?.ovs_version), bridges, interfaces, shaped };
+  return { version, bridges, interfaces, shaped };
 }
 
 const none: ReadonlyMap<string, Row> = new Map();
@@ -158,10 +161,20 @@ function queueOf(id: number, uuid: string, row: Row): OvsQueue {
   };
 }
 
-/** `other_config` holds texts: bits per second, of which Open vSwitch takes what its smap_get_ullong() can read. */
+/** What strtoull(3) takes, to the end of the text: as smap_get_ullong() of Open vSwitch from 2.9 on. */
+const UNSIGNED = /^[\t-\r ]*([+-]?)0*([0-9]{1,20})$/;
+const TWO_TO_64 = 2n ** 64n;
+
+/** `other_config` holds texts: bits per second. Of what is no number Open vSwitch says nothing, and takes none. */
 function rateIn(row: Row, key: string): number | undefined {
   const text = mapIn(row.other_config).get(key);
-  return typeof text === 'string' && /^[0-9]{1,18}$/.test(text) ? Number(text) : undefined;
+  // Nobody writes longer ones, and no pattern should have to look at a megabyte.
+  if (typeof text !== 'string' || text.length > 1000) return undefined;
+  const [, sign, digits] = UNSIGNED.exec(text) ?? [];
+  const value = digits === undefined ? TWO_TO_64 : BigInt(digits);
+  if (value >= TWO_TO_64) return undefined;
+  // Below zero it counts down from 2^64.
+  return Number(sign === '-' ? BigInt.asUintN(64, -value) : value);
 }
 
 /** Bridges that patch ports join, by number. */

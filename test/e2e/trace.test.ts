@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Hop } from '../../src/collector.ts';
 import { type Cli, cliOn, type Ended, htbConfig } from '../support/htb-cli.ts';
-import { addFilters } from '../support/htb-scenes.ts';
+import { addFilters, withStopped } from '../support/htb-scenes.ts';
 import { startTestbed, type Testbed, testbedReason, VIFS } from '../support/testbed.ts';
 
 const reason = testbedReason();
@@ -188,7 +188,7 @@ describe.skipIf(reason !== undefined)(`trace${reason === undefined ? '' : ` (${r
     await testbed.tc('qdisc', 'del', 'dev', 'eth1', 'root');
     const noClass = await traceJson('10.0.0.38');
     expect(noClass.code).toBe(1);
-    expect(broken(noClass)).toEqual([['class', 'the kernel has no class 1:367d on eth1']]);
+    expect(broken(noClass)).toEqual([['class', 'eth1 has no HTB tree']]);
     // Open vSwitch makes the tree when it is told to anew.
     await testbed.vsctl('clear', 'Port', 'eth1', 'qos');
     await testbed.vsctl('set', 'Port', 'eth1', `qos=${qos}`);
@@ -207,6 +207,60 @@ describe.skipIf(reason !== undefined)(`trace${reason === undefined ? '' : ` (${r
     } finally {
       await testbed.startOvsdb();
     }
+  });
+
+  it('explains a device that the job leaves out', async () => {
+    const only = cli.file(htbConfig(testbed, { options: `database: ${testbed.database}, devices: [eth9]` }));
+    const { stdout, code } = await cli.run(['trace', '--config', only, vif.address]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}class +eth1 1:367d$/m);
+    expect(stdout).not.toContain('series:');
+  });
+
+  it('knows a machine by its IPv4 and by its IPv6 address', async () => {
+    const mgmt = `unix:${testbed.rundir}/xapi0.mgmt`;
+    const local = 'fe80::f816:3eff:fe00:38';
+    const port = (await testbed.vsctl('get', 'Interface', 'vif3.1', 'ofport')).trim();
+    await testbed.ofctl('del-flows', mgmt, 'ip,nw_src=10.0.0.38');
+    const spoofing = `priority=90,icmp6,in_port=${port},icmp_type=136,nd_target=${local},actions=normal`;
+    try {
+      await testbed.ofctl('add-flow', mgmt, spoofing);
+      await testbed.ofctl('add-flow', mgmt, `priority=100,in_port=${port},actions=set_queue:13948,normal`);
+      for (const what of [vif.address, local]) {
+        const { code, chains } = await traceJson(what);
+        expect({ what, code, chains: chains.map(kinds) }).toEqual({ what, code: 0, chains: [WHOLE] });
+        expect(chains[0]?.at(-1)?.identity).toBe('eth1 1:367d');
+      }
+    } finally {
+      await testbed.ofctl('del-flows', mgmt);
+      await testbed.addFlows();
+    }
+  });
+
+  it('shows both of a VIF that has a tree of its own: where its packets go, and its classes', async () => {
+    await testbed.tc('qdisc', 'add', 'dev', 'vif3.1', 'root', 'handle', '1:', 'htb', 'default', '1');
+    try {
+      await testbed.tc('class', 'add', 'dev', 'vif3.1', 'parent', '1:', 'classid', '1:1', 'htb', 'rate', '100mbit');
+      const { code, chains } = await traceJson('vif3.1');
+      expect({ code, chains: chains.map(kinds) }).toEqual({ code: 0, chains: [WHOLE, ['class']] });
+      expect(chains.map((chain) => chain.at(-1)?.identity)).toEqual(['eth1 1:367d', 'vif3.1 1:1']);
+    } finally {
+      await testbed.tc('qdisc', 'del', 'dev', 'vif3.1', 'root');
+    }
+  });
+
+  it('shows what it knows while vswitchd hangs', async () => {
+    const [id, address] = await withStopped(testbed, 'ovs-vswitchd', () =>
+      Promise.all([traceJson('13948'), traceJson('vif2.1')]),
+    );
+    // Its row names its port.
+    expect(id.chains.map(kinds)).toEqual([['interface', 'bridge', 'queue', 'qos', 'device', 'class']]);
+    const notRead = expect.stringMatching(/^not read: .*no answer within/);
+    expect(address.chains).toMatchObject([[{ identity: 'vif2.1' }, { kind: 'flow', broken: notRead }]]);
+    for (const { problems } of [id, address])
+      expect(problems).toEqual([
+        { code: 'E_TIMEOUT', message: expect.stringMatching(/^the flows of "\w+", "\w+" are not known: /) },
+      ]);
   });
 
   it('prints nothing that drives a terminal, whatever the database holds', async () => {

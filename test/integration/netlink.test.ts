@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { htb } from '../../collectors/htb/index.ts';
 import { classesRequest, linksRequest, qdiscsRequest } from '../../collectors/htb/netlink.ts';
 import { decodeClasses } from '../../collectors/htb/netlink-class.ts';
 import { decodeLinks, type LinkRecord } from '../../collectors/htb/netlink-link.ts';
@@ -11,6 +12,8 @@ import type { ClassRecord, Rate } from '../../collectors/htb/record.ts';
 import { asFailure } from '../../src/errors.ts';
 import { localTarget } from '../../src/hosts/local.ts';
 import { createRtnetlink } from '../../src/hosts/netlink.ts';
+import { createNaming } from '../../src/naming.ts';
+import { createTotals } from '../../src/totals.ts';
 
 const isRoot = process.getuid?.() === 0;
 /** At most 15 characters. */
@@ -143,6 +146,79 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('netlink', () => {
     deadline.abort(new Error('too late'));
     await expect(host.netlink(linksRequest())).rejects.toThrow('too late');
     await target.close();
+  });
+
+  it('a device goes on counting under another name, and one that was not asked for does not begin with its past', async () => {
+    const [other, renamed, hidden] = [`${device}a`, `${device}b`, `x${device}`];
+    const make = (name: string): void => {
+      run('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`]);
+      run('ip', ['link', 'set', `${name}p`, 'up']);
+      run('tc', ['qdisc', 'add', 'dev', name, 'root', 'handle', '1:', 'htb', 'default', '1']);
+      run('tc', ['class', 'add', 'dev', name, 'parent', '1:', 'classid', '1:1', 'htb', 'rate', '1gbit']);
+      run('ip', ['link', 'set', name, 'up']);
+    };
+    const move = (from: string, to: string): void => {
+      run('ip', ['link', 'set', from, 'down']);
+      run('ip', ['link', 'set', from, 'name', to]);
+      run('ip', ['link', 'set', to, 'up']);
+    };
+    const send = (name: string): void => {
+      run('ip', ['neigh', 'replace', '192.0.2.77', 'lladdr', '02:00:00:00:00:01', 'dev', name]);
+      spawnSync('ping', ['-c', '3', '-i', '0.01', '-s', '1000', '-W', '1', '-I', name, '192.0.2.77']);
+    };
+    const sentOf = (name: string): number =>
+      Number(/Sent (\d+)/.exec(run('tc', ['-s', 'class', 'show', 'dev', name]))?.[1] ?? Number.NaN);
+    const target = localTarget('here');
+    const options = htb.options.parse({ source: 'netlink', devices: [`${device}?`], flowsEvery: '0s' });
+    const naming = createNaming('htb');
+    const totals = createTotals(naming);
+    let readAtMs = 0;
+    const read = async () => {
+      readAtMs += 10_000;
+      const host = target.open(new AbortController().signal);
+      const { samples, problems = [] } = await htb.collect({ host, options, atMs: readAtMs });
+      const named = samples.map((sample) => ({ path: naming.path(sample.metric, sample.labels), sample }));
+      const points = totals.apply({ named, problems, ratios: [], readAtMs });
+      return new Map(
+        points
+          .filter(({ path, metric }) => metric.name === 'sent_bytes' && path.endsWith('1_1.sent_bytes'))
+          .map(({ labels, value }) => [labels.device, value]),
+      );
+    };
+    try {
+      make(other);
+      make(hidden);
+      send(other);
+      send(hidden);
+      expect(sentOf(hidden)).toBeGreaterThan(0);
+      await read();
+      const before = sentOf(other);
+      move(other, renamed);
+      send(renamed);
+      const total = sentOf(renamed);
+      const afterRename = await read();
+      expect(afterRename.get(renamed)).toBeGreaterThanOrEqual(total - before);
+      expect(afterRename.get(renamed)).toBeLessThan(total);
+      move(hidden, other);
+      const first = `${device}c`;
+      make(first);
+      send(first);
+      const ofFirst = sentOf(first);
+      const afterShow = await read();
+      expect(afterShow.has(other)).toBe(false);
+      expect(afterShow.get(first)).toBeGreaterThanOrEqual(ofFirst);
+      send(other);
+      expect((await read()).get(other)).toBeUndefined();
+      const past = sentOf(other);
+      send(other);
+      const since = sentOf(other) - past;
+      const increment = (await read()).get(other) ?? Number.NaN;
+      expect(increment).toBeGreaterThanOrEqual(since);
+      expect(increment).toBeLessThan(past);
+    } finally {
+      for (const name of [other, renamed, hidden, `${device}c`]) spawnSync('ip', ['link', 'delete', name]);
+      await target.close();
+    }
   });
 
   it('no class goes missing while others come and go', async () => {

@@ -300,7 +300,8 @@ it('a pipeline with more ways than are searched is told, and names nobody', asyn
   const { host } = machine((command) => (command === 'dump-aggregate' ? aggregate(1) : maze));
   const { flows, known, problems } = await flowMapOf(host, node(), { ...options, maxFlows: 1000 }, 0, true);
   expect([flows[0]?.uses, known]).toEqual([[{ queue: 5, ipSources: [], table: 9 }], true]);
-  expect(problems[0]).toMatchObject({
+  // Two bridges are read at once, so either may be the first that is told.
+  expect(problems.find(({ evidence }) => evidence.labels?.flows === 'br-int')).toMatchObject({
     code: 'E_OUTPUT_SIZE',
     message:
       'who uses the queues behind bridge "br-int": flows with a queue (1) are reached in more ways than are searched, so nothing says who sends; match the sender in these flows themselves',

@@ -90,7 +90,7 @@ export function deliveryOf(
     memory.refused.clear();
     points = memory.totals.apply({ named: vetted.named, problems: known, ratios, readAtMs: batch.readAtMs });
     problems = [...known, ...tell(memory.refused)];
-    for (const { sample } of vetted.named) if (sample.quiet !== true) sent += 1;
+    for (const { sample } of vetted.named) sent += sample.quiet === true ? 0 : 1;
   }
   const { counts } = memory;
   for (const { code } of problems) counts.problems.set(code, (counts.problems.get(code) ?? 0) + 1);
@@ -102,7 +102,7 @@ export function deliveryOf(
   }));
   const selfPoints = memory.selfTotals.apply({ named: self, problems: [], ratios: [], readAtMs: batch.readAtMs });
   const { id, intervalMs } = config;
-  const delivery = { job: id, atMs: batch.atMs, intervalMs, points: [...points, ...selfPoints] };
+  const delivery = { job: id, atMs: batch.atMs, intervalMs, points: points.concat(selfPoints) };
   return { delivery, problems, failure: batch.failure, samples: sent };
 }
 

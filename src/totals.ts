@@ -155,6 +155,11 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     return series;
   };
 
+  const newRatio = (metric: Metric, { labels }: Entity): Series | undefined => {
+    const path = naming.path(metric, labels);
+    return options.mayShow?.(path) === false ? undefined : remember(path, metric, labels);
+  };
+
   const measureRatios = (ratios: readonly Metric[], points: Point[]): void => {
     for (const metric of ratios) {
       for (const entity of entities.values()) {
@@ -165,9 +170,8 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
           if (shown !== undefined) shown.seenIn = run;
           continue;
         }
-        const path = naming.path(metric, entity.labels);
-        if (shown === undefined && options.mayShow?.(path) === false) continue;
-        const series = shown ?? remember(path, metric, entity.labels);
+        const series = shown ?? newRatio(metric, entity);
+        if (series === undefined) continue;
         series.seenIn = run;
         series.shown = true;
         points.push(point(series, value));

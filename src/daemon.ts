@@ -47,6 +47,8 @@ export interface DaemonSurroundings {
 const SELF_EVERY_MS = 10_000;
 /** What targets keep and no job has used for this long beyond two of its intervals is not wanted any more. */
 const SWEEP_AFTER_MS = 60_000;
+/** setTimeout() takes a longer time for none at all. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export async function startDaemon(initial: Config, { clock, logger, stdout }: DaemonSurroundings): Promise<Daemon> {
   const { log } = logger;
@@ -101,7 +103,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     const sweeps = [...targets.values()].map(({ value }) => value.renew());
     const longestMs = Math.max(...next.jobs.map(({ intervalMs }) => intervalMs));
     cancelSweep();
-    cancelSweep = clock.after(2 * longestMs + SWEEP_AFTER_MS, () => {
+    cancelSweep = clock.after(Math.min(2 * longestMs + SWEEP_AFTER_MS, LONGEST_TIMER_MS), () => {
       for (const sweep of sweeps) sweep();
     });
     const closing = newSinks.dropped.map((sink) => closeSink(sink, next.gracePeriodMs));

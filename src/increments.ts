@@ -30,6 +30,8 @@ export interface Series extends Known {
   seenIn: number;
   /** Runs in a row in which it was missing behind a problem. */
   heldRuns: number;
+  /** Not counted yet: its first total decides where it begins. */
+  isFresh: boolean;
   /** Sinks have a value of it, which StatsD repeats. */
   shown: boolean;
 }
@@ -37,9 +39,17 @@ export interface Series extends Known {
 export function newSeries(path: string, metric: Metric, entity: Entity): Series {
   return {
     ...{ path, metric, entity, before: undefined, total: undefined, value: undefined },
-    ...{ elapsedSeconds: undefined, readAtMs: undefined, seenIn: 0, heldRuns: 0, shown: false },
+    ...{ elapsedSeconds: undefined, readAtMs: undefined, seenIn: 0, heldRuns: 0, shown: false, isFresh: true },
     ...{ claimed: false, vettedIn: 0, vettedAt: 0 },
   };
+}
+
+/** All counters of an entity begin anew. */
+export function restart({ series }: Entity): void {
+  for (const one of series.values()) {
+    if (one.metric.kind !== 'counter') continue;
+    Object.assign(one, { total: undefined, readAtMs: undefined, isFresh: true });
+  }
 }
 
 const WRAP_32 = 2 ** 32;

@@ -40,6 +40,11 @@ export interface Sample {
   /** Feeds ratios, and is not itself sent. */
   readonly quiet?: true;
   /**
+   * What is counted was there before the job could see it (a device that was renamed, or moved here): its total is where
+   * counting begins, and no increment, although its entity is new.
+   */
+  readonly old?: true;
+  /**
    * What was counted, where its labels are found out and may change while it lives (a class and the VIF that uses it):
    * totals go on from one run to the next by it. One origin has one set of labels in a run.
    */

@@ -27,7 +27,7 @@ export function entityKey(naming: Naming, labelNames: readonly string[], labels:
 
 /**
  * Gives each entity whose origin stands under other labels now those labels, and frees what was counted under them
- * before. Returns the series that nobody has any more: their last values may have to be ended.
+ * before. Returns what was counted under the names that they left: their last values may have to be ended.
  */
 export function moveOrigins(
   named: readonly Named[],
@@ -79,5 +79,5 @@ export function moveOrigins(
       known.set(series.path, series);
     }
   }
-  return { moved: true, left: left.filter(({ path }) => !known.has(path)) };
+  return { moved: true, left };
 }

@@ -2,7 +2,7 @@
  * Totals → increments, ratios, vanished series: the only memory in the pipeline, one per job.
  *
  * StatsD wants increments; kernels and brokers give totals. The rules, each tested by its name:
- * - first sight of a series sends nothing; an entity that appeared after the job's first run starts from zero;
+ * - first sight sends nothing; an entity that appeared after the job's first run starts from zero, unless it is old;
  * - a 32-bit counter that went down while a 64-bit sibling went up has wrapped: its increment is modulo 2^32;
  * - any other counter that went down means that the entity was re-created: all its counters start again from
  *   what they show now, and nothing is sent for them in this run;
@@ -12,13 +12,13 @@
  * - what a problem covers is unknown, not vanished; a run that failed is not applied, so it changes nothing.
  */
 import type { Failure } from './errors.ts';
-import { advance, type Entity, newSeries, type Series, settleFallen } from './increments.ts';
+import { advance, type Entity, newSeries, restart, type Series, settleFallen } from './increments.ts';
 import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import { entityKey, isRetagged, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
 import { ratioOf } from './ratios.ts';
-import { covers } from './scope.ts';
+import { covers, isUnknown } from './scope.ts';
 import type { Named, SeriesNaming } from './vet.ts';
 
 /** One applied reading of the job. */
@@ -97,24 +97,25 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     if (entity.origin !== undefined && byOrigin.get(entity.origin) === entity) byOrigin.delete(entity.origin);
     Object.assign(entity, { origin, labels, bornIn: run, placedIn: run, fromZero: startsFromZero(labels) });
     byOrigin.set(origin, entity);
-    for (const series of entity.series.values()) {
-      if (series.metric.kind !== 'counter') continue;
-      series.total = entity.fromZero ? 0 : undefined;
-      series.readAtMs = entity.fromZero ? readBeforeMs : undefined;
-    }
+    restart(entity);
   };
 
   const remember = (path: string, metric: Metric, labels: Labels, origin?: string): Series => {
     const entity = entityOf(metric, labels, origin);
     const series = newSeries(path, metric, entity);
-    const wasRefused = problemsBefore.some((problem) => problem.evidence.series === path);
-    if (entity.fromZero && entity.bornIn === run && !wasRefused) {
-      series.total = 0;
-      series.readAtMs = readBeforeMs;
-    }
     entity.series.set(metric.name, series);
     known.set(path, series);
     return series;
+  };
+
+  /** A counter of an entity that appeared within our sight began at zero, unless it is known to be older. */
+  const begin = (series: Series, old: true | undefined): void => {
+    const { entity, path } = series;
+    series.isFresh = false;
+    if (!entity.fromZero || entity.bornIn !== run || old === true) return;
+    if (problemsBefore.some((problem) => problem.evidence.series === path)) return;
+    series.total = 0;
+    series.readAtMs = readBeforeMs;
   };
 
   const forget = (series: Series): void => {
@@ -146,8 +147,10 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   const seriesOf = ({ path, sample: { metric, labels, origin }, known: found }: Named, moved: boolean): Series => {
     // What was found before entities moved may be another's by now.
     const before = moved || found === undefined ? known.get(path) : (found as Series);
-    if (before !== undefined && before.entity.origin !== origin && origin !== undefined)
+    if (before !== undefined && before.entity.origin !== origin && origin !== undefined) {
+      if (isRetagged(metric, before.entity.labels, labels)) endTags(before.entity);
       takeOver(before.entity, origin, labels);
+    }
     const series = before ?? remember(path, metric, labels, origin);
     const { entity } = series;
     if (isRetagged(metric, entity.labels, labels)) endTags(entity);
@@ -179,17 +182,10 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     }
   };
 
-  /** A ratio is as unknown as what it divides. */
-  const isUnknown = ({ metric, entity, path }: Series, problem: Failure): boolean => {
-    const operands = metric.numerator ? [metric.numerator, ...(metric.denominator ?? [])] : [];
-    const paths = [path, ...operands.map((operand) => naming.path(operand, entity.labels))];
-    return paths.some((one) => covers(problem, entity.labels, one));
-  };
-
   const dropVanished = (problems: readonly Failure[], points: Point[]): void => {
     for (const series of known.values()) {
       if (series.seenIn === run) continue;
-      const hidden = problems.some((problem) => isUnknown(series, problem));
+      const hidden = problems.some((problem) => isUnknown(series, problem, naming));
       if (hidden && series.heldRuns < MAX_HELD_RUNS) {
         series.heldRuns += 1;
         continue;
@@ -212,6 +208,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         const series = seriesOf(one, moved);
         series.seenIn = run;
         series.heldRuns = 0;
+        if (sample.metric.kind === 'counter' && series.isFresh) begin(series, sample.old);
         if (sample.metric.kind === 'counter') advance(series, sample.value, readAtMs, run, fallen);
         else series.value = Number(sample.value);
         if (sample.quiet !== true) seen.push(series);
@@ -226,9 +223,12 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       measureRatios(ratios, points);
       dropVanished(problems, points);
       for (const series of left) {
-        if (known.has(series.path)) continue;
-        if (series.shown) points.push(point(series, 0));
-        options.onForget?.(series.path);
+        const there = known.get(series.path);
+        if (there === undefined) {
+          if (series.shown) points.push(point(series, 0));
+          options.onForget?.(series.path);
+        } else if (series.shown && isRetagged(series.metric, series.entity.labels, there.entity.labels))
+          points.push({ ...point(series, 0), taggedOnly: true });
       }
       sawAll = true;
       problemsBefore = problems;

@@ -248,6 +248,15 @@ describe('what outlives a run', () => {
     expect(closed).toEqual(['a']);
   });
 
+  it('cannot be changed by a run that is over', async () => {
+    const target = localTarget('hv01');
+    const deadline = new AbortController();
+    const host = target.open(deadline.signal);
+    deadline.abort(new Failure('E_TIMEOUT', 'too late'));
+    expect(() => host.keep('late', make([], 'late'))).toThrow('too late');
+    await target.close();
+  });
+
   it('is closed when no job asks for it any more after they have changed', async () => {
     const target = localTarget('hv01');
     const closed: string[] = [];

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { Failure } from '../src/errors.ts';
 import { counter, gauge, ratio, type Sample, sample } from '../src/metric.ts';
 import { createNaming } from '../src/naming.ts';
+import type { Point } from '../src/point.ts';
 import { statsdLine } from '../src/sinks/lines.ts';
 import { seriesLines } from '../src/sinks/series.ts';
 import { createTotals } from '../src/totals.ts';
@@ -36,10 +37,9 @@ function job() {
       nowMs += 10_000;
       const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
       const points = totals.apply({ named, problems, ratios: [utilisation], readAtMs: nowMs });
-      const values = Object.fromEntries(points.map(({ path, value }) => [path.slice(2), value]));
-      expect(Object.keys(values), 'no series is sent twice').toHaveLength(
-        points.filter(({ taggedOnly }) => taggedOnly !== true).length,
-      );
+      const byPath = points.filter(({ taggedOnly }) => taggedOnly !== true);
+      const values = Object.fromEntries(byPath.map(({ path, value }) => [path.slice(2), value]));
+      expect(Object.keys(values), 'no series is sent twice').toHaveLength(byPath.length);
       return { values, points };
     },
   };
@@ -149,6 +149,55 @@ it('tags follow what is known now, and a name that only tags made is ended where
     ['b.c.backlog', 4, 'newer', false],
     ['b.a.backlog', 0, 'new', false],
   ]);
+});
+
+it.each<[string, [string, string][], [string, string][]]>([
+  ['another class takes the name', [['1:a', 'v']], [['1:b', 'v']]],
+  [
+    'another takes it and the first has a new one',
+    [['1:a', 'v']],
+    [
+      ['1:b', 'v'],
+      ['1:a', 'w'],
+    ],
+  ],
+  [
+    'two exchange names',
+    [
+      ['1:a', 'v'],
+      ['1:b', 'w'],
+    ],
+    [
+      ['1:a', 'w'],
+      ['1:b', 'v'],
+    ],
+  ],
+])('where labels are tags, every gauge that ends has its final 0: %s', (_, first, second) => {
+  const { run } = job();
+  const read = (all: [string, string][]) => run(all.flatMap(([origin, name]) => reading(origin, name, 10))).points;
+  const lines = (points: readonly Point[]) => points.flatMap((point) => statsdLine(point, 'graphite') ?? []);
+  const gauges = (points: readonly Point[]) => lines(points).filter((line) => line.endsWith('|g'));
+  const named = (all: readonly string[]) => new Set(all.map((line) => line.split(':1|')[0]?.split(':100|')[0]));
+  const before = named(gauges(read(first)));
+  const after = gauges(read(second));
+  for (const name of before) expect(after.filter((line) => line.startsWith(`${name}:`))).toEqual([`${name}:0|g`]);
+});
+
+it('what is told to be old has no increment at first, however new its entity is', () => {
+  const { run } = job();
+  run(reading('1:1', 'a', 1000));
+  const old = reading('7:1', 'b', 9e12).map((one): Sample => ({ ...one, old: true }));
+  expect(run([...reading('1:1', 'a', 1010), ...old]).values).toMatchObject({ 'a.bytes': 10, 'b.bytes': undefined });
+  expect(run([...reading('1:1', 'a', 1010), ...reading('7:1', 'b', 9e12 + 5)]).values['b.bytes']).toBe(5);
+});
+
+it('a name that is taken over by gauges alone does not count from zero afterwards, also behind a problem', () => {
+  const { run } = job();
+  run(reading('1:1', 'v', 1000));
+  const gaugesOnly = reading('1:7', 'v', 9e12).filter(({ metric }) => metric.kind === 'gauge');
+  run(gaugesOnly, [new Failure('E_PARSE', 'half is unknown')]);
+  expect(run(reading('1:7', 'v', 9e12)).values['v.bytes']).toBeUndefined();
+  expect(run(reading('1:7', 'v', 9e12 + 4)).values['v.bytes']).toBe(4);
 });
 
 it('whatever is renamed, the increments of each name add up to what its origins counted meanwhile', () => {

@@ -28,7 +28,7 @@ function machine(dumps: readonly (string | Failure)[], kind = 'htb', qdiscs: rea
   } as unknown as Host;
   const read = async (asker = '') =>
     (await readByTc(host, () => true, asker)).trees[0]?.classes.map(({ handle }) => handle);
-  return { read, asked };
+  return { host, read, asked };
 }
 
 it('a dump that lacks a class of the run before is made again', async () => {
@@ -52,8 +52,32 @@ it('a class that is really gone is believed after a second look', async () => {
 it('never looks more than three times', async () => {
   const { read, asked } = machine([dump('1', '2', '3', '4'), dump('1', '2', '3'), dump('1', '2'), dump('1')]);
   await read();
-  expect(await read()).toEqual(['1:1']);
+  // What one of them had is there, though the last one lacks it.
+  expect(await read()).toEqual(['1:2', '1:3', '1:1']);
   expect(asked).toHaveLength(4);
+});
+
+it('dumps that lack different classes are one that lacks none', async () => {
+  const { read, asked } = machine([dump('1', '2', '3'), dump('1', '3'), dump('1', '2'), dump('1', '2', '3')]);
+  await read();
+  expect((await read())?.sort()).toEqual(['1:1', '1:2', '1:3']);
+  expect(asked).toHaveLength(3);
+  expect(await read()).toEqual(['1:1', '1:2', '1:3']);
+  expect(asked).toHaveLength(4);
+});
+
+it('as many that are missing are believed when they are the same', async () => {
+  const all = dump('1', '2', '3', '4');
+  const { read, asked } = machine([all, dump('1', '2'), dump('1', '3'), all]);
+  await read();
+  expect((await read())?.sort()).toEqual(['1:1', '1:2', '1:3', '1:4']);
+  expect(asked).toHaveLength(4);
+});
+
+it('a class of which this run alone knows is taken from its last dump alone', async () => {
+  const { read } = machine([dump('1', '2'), dump('1', '3'), dump('1', '2')]);
+  await read();
+  expect(await read()).toEqual(['1:1', '1:2']);
 });
 
 it('an old tc is not asked for JSON twice, and HFSC not at all', async () => {
@@ -98,6 +122,18 @@ it('a dump that lacks a tree of the run before is made again', async () => {
   const { read } = machine([dump('1')], 'htb', [qdisc('htb'), '', qdisc('htb')]);
   expect(await read()).toEqual(['1:1']);
   expect(await read()).toEqual(['1:1']);
+});
+
+it('dumps that lack different trees are one that lacks none', async () => {
+  const first = qdisc('htb');
+  const second = first.replace('1:', '2:').replace('root', 'parent 1:1');
+  const { host } = machine([dump('1')], 'htb', [first + second, first, second, first]);
+  const handles = async () =>
+    (await readByTc(host, () => true, '')).trees[0]?.qdiscs.map(({ handle }) => handle).sort();
+  expect(await handles()).toEqual(['1:', '2:']);
+  expect(await handles()).toEqual(['1:', '2:']);
+  // One that is missing from every dump of a run is gone at once.
+  expect(await handles()).toEqual(['1:']);
 });
 
 it('what one asker saw says nothing of what another lacks', async () => {

@@ -60,34 +60,44 @@ interface Memory extends Kept {
   readonly handles: Map<string, ReadonlySet<string>>;
 }
 
-/** Two dumps that miss the same number are believed; a third one always is. */
+/** Two dumps on end that miss the same are believed; a third one always is. */
 const MAX_DUMPS = 3;
 
 /**
  * While others come and go, a dump may lack what is there, and neither the kernel nor tc says so. One that lacks
- * something of the run before is made again, since what seems to vanish and return would begin anew.
+ * something of the run before is made again, since what seems to vanish and return would begin anew. What was there
+ * before and is in any dump of this run is there: what is really gone is in none.
  */
 async function whole<Item>(
   known: ReadonlySet<string>,
   ask: () => Promise<Parsed<Item>>,
-  namesOf: (items: readonly Item[]) => ReadonlySet<string>,
+  nameOf: (item: Item) => string | undefined,
 ): Promise<Parsed<Item> & { readonly names: ReadonlySet<string> }> {
-  let missing = Number.POSITIVE_INFINITY;
+  const seen = new Map<string, Item>();
+  let before: string | undefined;
   for (let dump = 1; ; dump++) {
-    const parsed = await ask();
-    const names = namesOf(parsed.records);
-    const before = missing;
-    missing = [...known].filter((name) => !names.has(name)).length;
-    if (missing === 0 || missing === before || dump === MAX_DUMPS) return { ...parsed, names };
+    const { records, problems } = await ask();
+    const names = new Set<string>();
+    for (const record of records) {
+      const name = nameOf(record);
+      if (name === undefined) continue;
+      names.add(name);
+      if (known.has(name)) seen.set(name, record);
+    }
+    const missing = JSON.stringify([...known].filter((name) => !names.has(name)));
+    if (seen.size === known.size || missing === before || dump === MAX_DUMPS) {
+      const others = [...seen].filter(([name]) => !names.has(name));
+      for (const [name] of others) names.add(name);
+      return { records: [...others.map(([, record]) => record), ...records], problems, names };
+    }
+    before = missing;
   }
 }
 
 async function wholeQdiscs(host: Host, memory: Memory): Promise<Parsed<QdiscRecord>> {
   const ask = async () => parseQdiscs(await host.run(['tc', '-s', '-d', 'qdisc', 'show']));
-  const dump = await whole(
-    memory.qdiscs,
-    ask,
-    (records) => new Set(records.filter(isShaped).map(({ device, handle }) => `${device} ${handle}`)),
+  const dump = await whole(memory.qdiscs, ask, (record) =>
+    isShaped(record) ? `${record.device} ${record.handle}` : undefined,
   );
   memory.qdiscs = dump.names;
   return dump;
@@ -99,11 +109,8 @@ async function wholeClasses(
   qdiscs: readonly QdiscRecord[],
   memory: Memory,
 ): Promise<Parsed<ClassRecord>> {
-  const dump = await whole(
-    memory.handles.get(device) ?? new Set(),
-    () => classesOf(host, device, qdiscs, memory),
-    (records) => new Set(records.map(({ handle }) => handle)),
-  );
+  const ask = () => classesOf(host, device, qdiscs, memory);
+  const dump = await whole(memory.handles.get(device) ?? new Set(), ask, ({ handle }) => handle);
   memory.handles.set(device, dump.names);
   return dump;
 }

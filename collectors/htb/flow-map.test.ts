@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
 import { keeper } from '../../src/hosts/target.ts';
@@ -6,7 +6,7 @@ import type { Row } from '../../src/ovs/database.ts';
 import { parseFlows } from '../../src/ovs/flows.ts';
 import { type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { bridgesToRead, type FlowMapOptions, flowMapOf, usesIn } from './flow-map.ts';
-import { readBridges, type Turns } from './flow-read.ts';
+import { readBridges, type Turns, timeToRead } from './flow-read.ts';
 
 interface Rows {
   readonly owner?: string;
@@ -257,6 +257,52 @@ describe('the time of a run', () => {
     hangs = false;
     expect(await flowMapOf(host, topology, options, 360_000, true)).toMatchObject({ known: true, problems: [] });
     expect(vi.getTimerCount(), 'timers that are left').toBe(0);
+  });
+});
+
+describe('two jobs with different intervals', () => {
+  const late = (): never => {
+    throw new Failure('E_TIMEOUT', 'too late');
+  };
+
+  it('have a part of their own interval, and never more than 2.5 s', () => {
+    expect([1000, 5000, 7000, 60_000, undefined].map(timeToRead)).toEqual([300, 1500, 2100, 2500, 2500]);
+  });
+
+  it('the longer one need not wait for what the shorter one had no time for; it tries once', async () => {
+    const { host, take } = machine(late);
+    const asks = async (atMs: number, everyMs: number): Promise<boolean> => {
+      await flowMapOf(host, node(), options, atMs, true, everyMs);
+      return take().length > 0;
+    };
+    expect(await asks(0, 1000)).toBe(true);
+    expect([await asks(1000, 1000), await asks(1001, 500)]).toEqual([false, false]);
+    expect(await asks(1002, 60_000)).toBe(true);
+    expect([await asks(1003, 60_000), await asks(2000, 1000)]).toEqual([false, false]);
+  });
+
+  it('the longer one is due at its own pace where the map is whole, or fails for another reason', async () => {
+    const denied = (): never => {
+      throw new Failure('E_DENIED', 'not you');
+    };
+    for (const answer of [quiet, denied]) {
+      const { host, take } = machine(answer);
+      await flowMapOf(host, node(), options, 0, true, 1000);
+      take();
+      await flowMapOf(host, node(), options, 1, true, 60_000);
+      expect(take()).toEqual([]);
+    }
+  });
+
+  it('the shorter one gives up in its own time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { host } = machine(() => new Promise<never>(() => {}));
+    const waiting = flowMapOf(host, node(), options, 0, true, 1000);
+    await vi.advanceTimersByTimeAsync(300);
+    expect((await waiting).problems.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('flows were not read within 0.3 s'),
+    );
   });
 });
 

@@ -8,7 +8,7 @@ import { finish } from '../../src/ovs/allowance.ts';
 import type { Flow } from '../../src/ovs/flows.ts';
 import type { OvsBridge, Topology } from '../../src/ovs/topology.ts';
 import { isComparable } from './drift.ts';
-import { type FlowMap, findUses, readBridges, type Turns } from './flow-read.ts';
+import { type FlowMap, findUses, readBridges, type Turns, timeToRead } from './flow-read.ts';
 import { queueUsers, type Use } from './users.ts';
 
 export interface FlowMapOptions {
@@ -23,6 +23,8 @@ export interface FlowMapOptions {
 
 interface Memory extends Kept {
   atMs: number;
+  /** How long that reading might take. */
+  allowedMs: number;
   fingerprint: string;
   map: FlowMap;
   /** Another job's, which is not asked for twice. */
@@ -38,12 +40,14 @@ const SETTLE_MS = 10_000;
 const RETRY_MS = 60_000;
 const nothing: FlowMap = { flows: [], known: false, problems: [] };
 
+/** `intervalMs` is the job's: bridges have but a part of it. Undefined: this is none of a job. */
 export async function flowMapOf(
   host: Host,
   topology: Topology,
   options: FlowMapOptions,
   atMs: number,
   isLive: boolean,
+  intervalMs?: number,
 ): Promise<FlowMap> {
   const bridges = bridgesToRead(topology);
   if (bridges.length === 0) return { ...nothing, known: true };
@@ -51,17 +55,20 @@ export async function flowMapOf(
   const { rundir, maxFlows, database } = options;
   const memory = host.keep<Memory>(`htb flow map ${JSON.stringify([rundir, database, maxFlows])}`, () => ({
     ...{ atMs: Number.NEGATIVE_INFINITY, fingerprint: '', map: nothing, reading: undefined, again: false },
-    turns: new Map(),
+    ...{ allowedMs: 0, turns: new Map() },
     close() {},
   }));
   // While ovs-vswitchd has no database it answers no OpenFlow: what is known of the flows is as old as the rows are.
   if (!isLive) return memory.map;
   if (memory.reading !== undefined) return memory.reading;
   const fingerprint = fingerprintOf(topology, bridges);
-  if (!isDue(memory, topology, fingerprint, atMs - memory.atMs, options.everyMs)) return memory.map;
+  const allowedMs = timeToRead(intervalMs);
+  const isLonger = lackedTime(memory.map) && allowedMs > memory.allowedMs;
+  if (!isLonger && !isDue(memory, topology, fingerprint, atMs - memory.atMs, options.everyMs)) return memory.map;
   // First, so that what takes longer than a run has is not begun again in each.
-  Object.assign(memory, { atMs, fingerprint, again: fingerprint !== memory.fingerprint });
-  memory.reading = readBridges(host, bridges, options, memory.map.flows, memory.turns);
+  const again = fingerprint !== memory.fingerprint || (isLonger && memory.again);
+  Object.assign(memory, { atMs, allowedMs, fingerprint, again });
+  memory.reading = readBridges(host, bridges, options, memory.map.flows, memory.turns, allowedMs);
   try {
     memory.map = await memory.reading;
   } finally {
@@ -97,6 +104,11 @@ function hasIdleQueue(topology: Topology, { flows }: FlowMap): boolean {
 /** Something was not read that might be now; too many flows are so for long. */
 function isIncomplete({ problems }: FlowMap): boolean {
   return problems.some(({ code }) => code !== 'E_OUTPUT_SIZE');
+}
+
+/** A job of the same target with a longer interval may get what one with a shorter one did not, and need not wait. */
+function lackedTime({ problems }: FlowMap): boolean {
+  return problems.some(({ code }) => code === 'E_TIMEOUT');
 }
 
 /** Those from which packets may come to a queue that nothing but flows can name. */

@@ -20,8 +20,9 @@ export interface FlowMap {
 /** Which bridges were not asked, and which were too slow: the ones are first the next time, the others last. */
 export type Turns = Map<string, 'first' | 'last'>;
 
-/** For all bridges together: the shortest usual run has four seconds (`every: 5s`). */
+/** For all bridges together, and at most this part of the job's interval: the run has other things to do. */
 const TOTAL_MS = 2500;
+const PART_OF_INTERVAL = 0.3;
 /** A switch that hangs, or has lost its database, answers nobody. */
 const AGGREGATE_SECONDS = 2;
 /** More than there is in all: it may have what the count has left, and ends by itself should nobody end it. */
@@ -36,6 +37,11 @@ interface Bounds {
   readonly maxFlows: number;
 }
 
+/** How long all bridges together may take, in milliseconds. Undefined interval: none of a job. */
+export function timeToRead(intervalMs: number | undefined): number {
+  return Math.min(TOTAL_MS, Math.round((intervalMs ?? Number.POSITIVE_INFINITY) * PART_OF_INTERVAL));
+}
+
 /** Of a bridge that cannot be read, what was known before stays. */
 export async function readBridges(
   host: Host,
@@ -43,13 +49,14 @@ export async function readBridges(
   bounds: Bounds,
   before: readonly BridgeFlows[],
   turns: Turns,
+  allowedMs: number = TOTAL_MS,
 ): Promise<FlowMap> {
   const waiting = inTurn(bridges, turns);
   turns.clear();
   const problems: Failure[] = [];
   const read = new Map<string, BridgeFlows>();
-  const time = allowance(TOTAL_MS, () => {
-    return new Failure('E_TIMEOUT', `flows were not read within ${TOTAL_MS / 1000} s; it is tried again in a minute`);
+  const time = allowance(allowedMs, () => {
+    return new Failure('E_TIMEOUT', `flows were not read within ${allowedMs / 1000} s; it is tried again in a minute`);
   });
   const work = async (): Promise<void> => {
     for (let bridge = waiting.shift(); bridge !== undefined; bridge = waiting.shift()) {

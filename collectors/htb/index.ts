@@ -47,23 +47,26 @@ export const htb = defineCollector<HtbOptions>({
   name: 'htb',
   options,
   metrics,
-  async collect({ host, options: asked, atMs }: Context<HtbOptions>): Promise<Reading> {
+  async collect({ host, options: asked, atMs, intervalMs }: Context<HtbOptions>): Promise<Reading> {
     const forest = await readTrees(host, asked);
     const { trees, bare, problems } = forest;
     const absent = ({ code }: Failure): boolean => code === 'E_NOT_FOUND' && !looksLikeOvs(trees);
-    const view = await viewOvs(host, asked, atMs, absent);
+    const view = await viewOvs(host, asked, atMs, absent, intervalMs);
     const tick = await readTick(host);
     // From here on nothing is waited for: a run that is too late has ended, and remembers nothing.
     const isOld = oldTrees(host, asked, forest);
     const samples: Sample[] = [];
+    const unread = new Set(problems.map(({ evidence }) => evidence.labels?.device));
     for (const one of [...trees, ...missingTrees(view, bare)]) {
       const { device, qdiscs } = one;
       const { classes, missing, shaped } = nameTree(one, view, asked.name);
       const own: Sample[] = isOld(one) ? [] : samples;
       measureClasses(identityOfTree(one), classes, tick.seconds, own);
       for (const qdisc of qdiscs) if (qdisc.kind === 'htb') measureQdisc(device, qdisc, own);
-      if (own !== samples) for (const each of own) if (each.metric.kind !== 'counter') samples.push(each);
+      if (own !== samples) for (const each of own) samples.push({ ...each, old: true });
       const { live, flowsKnown, flowsRead } = view;
+      // Of a device that was not read whole nobody knows what it lacks.
+      if (unread.has(device)) continue;
       measureDevice(device, reviewDevice({ classes, missing, shaped, live, flowsKnown, flowsRead }), samples);
     }
     return { samples, problems: [...problems, ...tick.problems, ...view.problems] };

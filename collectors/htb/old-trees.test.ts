@@ -1,4 +1,4 @@
-/** What the totals make of trees that are seen for the first time: of new ones the first interval, of old ones nothing. */
+/** What the totals make of trees that are seen for the first time: of new ones the first interval, of old ones where to begin. */
 import { describe, expect, it } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
@@ -82,19 +82,25 @@ describe('by tc, that knows names alone', () => {
     expect(await run({ eth1: 9e12 + 1, tap2: 40 })).toEqual({ ...both('eth1', 0), ...both('tap2', 40) });
   });
 
-  it('a tree under a new name goes on counting one interval later, and never from zero', async () => {
+  it('a tree under a new name begins at its first total, and never at zero', async () => {
     const { run } = job();
     await run({ eth1: 9e12 });
-    expect(await run({ eth9: 9e12 + 100 })).toEqual({});
-    expect(await run({ eth9: 9e12 + 200 })).toEqual(both('eth9', null));
-    expect(await run({ eth9: 9e12 + 300 })).toEqual(both('eth9', 100));
+    expect(await run({ eth9: 9e12 + 100 })).toEqual(both('eth9', null));
+    expect(await run({ eth9: 9e12 + 200 })).toEqual(both('eth9', 100));
+  });
+
+  it('so does one whose old name another tree has at once', async () => {
+    const { run } = job();
+    await run({ eth0: 9e12 });
+    expect(await run({ eth0: 50, peth0: 9e12 + 100 })).toEqual({ ...both('eth0', null), ...both('peth0', null) });
+    expect(await run({ eth0: 60, peth0: 9e12 + 300 })).toEqual({ ...both('eth0', 10), ...both('peth0', 200) });
   });
 
   it('neither does one that was there before and was not asked for', async () => {
     const { run } = job({ devices: ['tap*'] });
     await run({ eth1: 9e12, tap1: 5 });
-    expect(await run({ tap9: 9e12, tap1: 6 })).toEqual(both('tap1', 1));
-    expect(await run({ tap9: 9e12 + 7, tap1: 6 })).toEqual({ ...both('tap1', 0), ...both('tap9', null) });
+    expect(await run({ tap9: 9e12, tap1: 6 })).toEqual({ ...both('tap1', 1), ...both('tap9', null) });
+    expect(await run({ tap9: 9e12 + 7, tap1: 6 })).toEqual({ ...both('tap1', 0), ...both('tap9', 7) });
   });
 
   it('one that could not be read goes on where it was', async () => {
@@ -109,8 +115,8 @@ describe('by tc, that knows names alone', () => {
     await run({ eth1: 9e12 });
     await late({ eth9: 9e12 });
     await late({ eth9: 9e12 });
-    expect(await run({ eth9: 9e12 + 100 })).toEqual({});
-    expect(await run({ eth9: 9e12 + 200 })).toEqual(both('eth9', null));
+    expect(await run({ eth9: 9e12 + 100 })).toEqual(both('eth9', null));
+    expect(await run({ eth9: 9e12 + 200 })).toEqual(both('eth9', 100));
   });
 });
 
@@ -142,6 +148,28 @@ describe('by netlink, that knows who a device is', () => {
     expect(old(keep, forest('netlink', { 1: 'tap1', 2: 'tap2', 3: 'tap3' }, /tap/))).toEqual(['tap1']);
     expect(old(keep, forest('netlink', { 1: 'tap1', 2: 'tap2', 3: 'tap3' }, /tap/))).toEqual([]);
     expect(old(keep, forest('tc', { 1: 'tap1' }))).toEqual(['tap1']);
+  });
+
+  it('one that was merely unread is as known as before, whether or not the problem says whose it is', () => {
+    const keep = kept();
+    const unread = (problem: Failure): Trees => ({
+      ...forest('netlink', { 1: 'tap1', 2: 'eth2' }, /none/),
+      problems: [problem],
+    });
+    const wide = new Failure('E_PARSE', 'the dump broke off');
+    const narrow = new Failure('E_PARSE', 'no classes', { labels: { device: 'tap1' } });
+    const other = new Failure('E_PARSE', 'no classes', { labels: { device: 'tap7' } });
+    old(keep, forest('netlink', { 1: 'tap1', 2: 'eth2' }, /tap/));
+    for (const problem of [wide, narrow]) {
+      old(keep, unread(problem));
+      expect(old(keep, forest('netlink', { 1: 'tap1', 2: 'eth2' }, /tap/))).toEqual([]);
+    }
+    // What was not told before is not by a problem.
+    old(keep, unread(wide));
+    expect(old(keep, forest('netlink', { 1: 'tap1', 2: 'eth2' }))).toEqual(['eth2']);
+    // Nor does the problem of another device excuse one.
+    old(keep, unread(other));
+    expect(old(keep, forest('netlink', { 1: 'tap1', 2: 'eth2' }))).toEqual(['tap1', 'eth2']);
   });
 
   it('one that went out of sight under another name is old when it is back', () => {

@@ -21,8 +21,8 @@ interface Memory extends Kept {
 }
 
 /**
- * Whether a tree's counters are to be left out, so that the next run is where their counting begins. To be asked for
- * once in each run, and not in one that is too late to be believed; in the first one no tree is old.
+ * Whether a tree is old: its totals of this run are where counting begins, and no increments. To be asked for once in
+ * each run, and not in one that is too late to be believed; in the first one no tree is old.
  */
 export function oldTrees(host: Host, options: object, forest: Trees): (tree: Tree) => boolean {
   const { source, trees, shaped, problems } = forest;
@@ -36,8 +36,8 @@ export function oldTrees(host: Host, options: object, forest: Trees): (tree: Tre
     const identity = identityOf(record);
     const { device } = record;
     const sentBytes = (sights.get(identity)?.sentBytes ?? 0) + Number(record.sentBytes ?? 0);
-    // What could not be read is as known as before.
-    const isUnread = problems.some(({ evidence: { labels } }) => labels !== undefined && labels.device === device);
+    // What could not be read is as known as before; a problem without labels may be that of any device.
+    const isUnread = problems.some(({ evidence: { labels } }) => labels === undefined || labels.device === device);
     const told = read.has(identity) || (isUnread && before?.get(identity)?.told === true);
     sights.set(identity, { sentBytes, told });
   }
@@ -53,9 +53,15 @@ export function oldTrees(host: Host, options: object, forest: Trees): (tree: Tre
   };
 }
 
-/** A new name may be that of a tree that has vanished under another, and has not sent less since. */
+/**
+ * A new name may be that of a tree that has vanished under another, and has not sent less since. One that has sent less
+ * than before has vanished too: its name is now that of another tree.
+ */
 function leastOfVanished(before: ReadonlyMap<string, Sight>, now: ReadonlyMap<string, Sight>): number {
   let least = Number.POSITIVE_INFINITY;
-  for (const [identity, { sentBytes }] of before) if (!now.has(identity)) least = Math.min(least, sentBytes);
+  for (const [identity, { sentBytes }] of before) {
+    const there = now.get(identity);
+    if (there === undefined || there.sentBytes < sentBytes) least = Math.min(least, sentBytes);
+  }
   return least;
 }

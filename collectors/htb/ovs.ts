@@ -10,7 +10,7 @@ import { ABOUT_OVS } from './measure.ts';
 import { type DeviceTree, type Named, type NamedBy, nameAll, OVS_ROOT_MINOR } from './names.ts';
 import { handleOf } from './record.ts';
 import type { Tree } from './tree.ts';
-import { queueUsers, type Users } from './users.ts';
+import { type BridgeFlows, queueUsers, type Users } from './users.ts';
 
 export interface OvsOptions {
   readonly rundir: string;
@@ -54,12 +54,24 @@ function topologyIn(tables: Tables): Topology {
   return topology;
 }
 
+const usersBy = new WeakMap<Topology, WeakMap<readonly BridgeFlows[], Users>>();
+
+/** Of rows and flows that have not changed the users need not be found again. */
+function usersIn(topology: Topology, flows: readonly BridgeFlows[]): Users {
+  const byFlows = usersBy.get(topology) ?? new WeakMap<readonly BridgeFlows[], Users>();
+  usersBy.set(topology, byFlows);
+  const users = byFlows.get(flows) ?? queueUsers(topology, flows);
+  byFlows.set(flows, users);
+  return users;
+}
+
 /** A machine without Open vSwitch has no socket, and nothing to complain about: `missing` tells whether it should. */
 export async function viewOvs(
   host: Host,
   options: OvsOptions,
   atMs: number,
   missing: (failure: Failure) => boolean,
+  intervalMs?: number,
 ): Promise<OvsView> {
   const nothing = { topology: undefined, users: undefined, live: false, flowsKnown: false, flowsRead: false };
   try {
@@ -72,9 +84,10 @@ export async function viewOvs(
       { rundir, database: databaseOf(options), everyMs, maxFlows },
       atMs,
       stale === undefined,
+      intervalMs,
     );
     const problems = (stale === undefined ? map.problems : [lostTouch(stale), ...map.problems]).map(aboutOvs);
-    const users = queueUsers(topology, map.flows);
+    const users = usersIn(topology, map.flows);
     return {
       topology,
       users,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { addressHints, parseFlows } from '../../src/ovs/flows.ts';
 import { type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { usesIn } from './flow-map.ts';
@@ -164,6 +164,15 @@ describe('a flow that does not', () => {
     );
     expect(of(node, 'eth1', 5, hint)).toEqual(['- 10.0.0.1 -']);
   });
+});
+
+it('the queues of an uplink are looked at once, however many flows name it', () => {
+  const where = topology({ 'br-ex': { eth1: { ofport: 1, queues: { 5: undefined } } } });
+  const queues = where.shaped.get('eth1')?.queues ?? new Map();
+  const looked = vi.spyOn(queues, 'values');
+  const hints = Array.from({ length: 100 }, (_, at) => `arp,in_port=1,arp_spa=10.0.0.${at} actions=NORMAL`);
+  queueUsers(where, [flows('br-ex', ...hints)]);
+  expect(looked).toHaveBeenCalledTimes(1);
 });
 
 it('a VIF that has a limit of its own is no uplink', () => {

@@ -87,10 +87,17 @@ function finder(topology: Topology, flows: readonly BridgeFlows[]) {
   const port = (bridge: string, name: string): OvsInterface | undefined =>
     byOfport.get(`${bridge}\0${name}`) ??
     (isOn(bridge, topology.interfaces.get(name)) ? topology.interfaces.get(name) : undefined);
+  /** By name. There are thousands of hints, and a device may have thousands of queues. */
+  const uplinks = new Map<string, boolean>();
+  const comesFromAfar = (one: OvsInterface): boolean => {
+    const known = uplinks.get(one.name) ?? isUplink(one, topology);
+    uplinks.set(one.name, known);
+    return known;
+  };
   /** One behind which a machine may be: a packet that comes by a patch port or the uplink is somebody else's. */
   const vif = (bridge: string, name: string | undefined): OvsInterface | undefined => {
     const found = name === undefined ? undefined : port(bridge, name);
-    return found === undefined || found.type === 'patch' || isUplink(found, topology) ? undefined : found;
+    return found === undefined || found.type === 'patch' || comesFromAfar(found) ? undefined : found;
   };
 
   for (const { bridge, hints } of flows) {

@@ -1,11 +1,14 @@
 /** Each source on its own: a whole machine's recording, with one thing after the other taken away. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Host } from '../../src/collector.ts';
+import { Failure } from '../../src/errors.ts';
 import type { Sample } from '../../src/metric.ts';
 import { readSession, recordedTarget, type Session } from '../../test/support/recorded-target.ts';
 import { ovs } from './index.ts';
 import type { Layout } from './layout.ts';
 import { newcomers } from './newcomers.ts';
+import { readSwitch } from './switch.ts';
 
 const session = (name: string): Session => readSession(join(import.meta.dirname, 'testdata', name));
 type Reading = Session['readings'][number];
@@ -150,6 +153,26 @@ test('one bridge does not answer: the other does', async () => {
   expect(numberOf(reading.samples, 'flows', { bridge: 'br0' })).toBe(1);
   expect(numberOf(reading.samples, 'flows', { bridge: 'br-int' })).toBeUndefined();
   expectCovered(reading);
+});
+
+test('many bridges fail: each problem is about its own, and the one that answers is covered by none', async () => {
+  const bad = Array.from({ length: 20 }, (_, at) => `bad${at}`);
+  const target = recordedTarget('hv01', { options: {}, readings: [whole], references: [] });
+  const recorded = target.open(new AbortController().signal);
+  const host: Host = {
+    ...recorded,
+    keep: (key, make) => recorded.keep(key, make),
+    async run(argv) {
+      if (argv.some((one) => one.includes('/bad'))) throw new Failure('E_CONNECT', 'nobody listens');
+      return recorded.run(argv);
+    },
+  };
+  const bridges = [...bad, 'br-int'].map((name) => ({ name, row: {}, protocols: [], ports: new Map() }));
+  const { samples, problems } = await readSwitch(host, bridges, ovs.options.parse({ ports: false }));
+  await target.close();
+  expect(problems.map(({ evidence }) => evidence.labels?.bridge)).toEqual(bad);
+  expect(numberOf(samples, 'flows', { bridge: 'br-int' })).toBeGreaterThan(0);
+  expect(samples.filter((one) => problems.some((problem) => covers(problem, one)))).toEqual([]);
 });
 
 test('over the limit the sums of a bridge are not asked for; its flows are told', async () => {

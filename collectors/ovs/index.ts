@@ -92,7 +92,10 @@ async function read(
     if (before >= 0) told.splice(before, 1);
     told.push(problem(vswitchd.failure, scopeWithout(vswitchd)));
   }
-  return { samples: isTooSoon === undefined ? samples : samples.filter((one) => !isTooSoon(one)), problems: told };
+  return {
+    samples: isTooSoon === undefined ? samples : samples.map((one) => (isTooSoon(one) ? { ...one, old: true } : one)),
+    problems: told,
+  };
 }
 
 function layoutOr(layout: Layout | undefined): Layout {

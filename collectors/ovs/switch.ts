@@ -140,10 +140,10 @@ async function readGroup(client: OpenFlow, all: readonly Bridge[], group: OvsOpt
   return { samples, problems };
 }
 
-/** More than this many say no more than one that counts them. */
-const MAX_TOLD = 5;
-
-/** One problem for a bridge, one where ovs-ofctl is not there at all, and no hundred where no bridge answers. */
+/**
+ * One problem for a bridge, so that it leaves nothing of the others unknown, however many there are; one in all where
+ * ovs-ofctl is not there, or a bridge did not answer in time.
+ */
 function merged(problems: readonly Failure[]): Failure[] {
   const missing = problems.find(({ code, evidence }) => code === 'E_NOT_FOUND' && evidence.stderr === undefined);
   const whole = missing ?? problems.find(({ evidence }) => evidence.labels === everything);
@@ -155,12 +155,7 @@ function merged(problems: readonly Failure[]): Failure[] {
     const key = `${one.code} ${bridge ?? match}`;
     if (!told.has(key)) told.set(key, one);
   }
-  const all = [...told.values()];
-  if (all.length <= MAX_TOLD) return all;
-  const [first, ...rest] = all.slice(MAX_TOLD);
-  const count = rest.length + 1;
-  const more = new Failure(first?.code ?? 'E_EXIT', `OpenFlow: ${count} more failures of this kind`, { count });
-  return [...all.slice(0, MAX_TOLD), problem(more, everything)];
+  return [...told.values()];
 }
 
 const isOfGroup = ({ evidence }: Failure): boolean => evidence.labels?.match !== undefined;

@@ -45,7 +45,11 @@ export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Ta
         connect: (path) => follow(connectUnix(path, deadline)),
         getJson: (url, options) => getJson(url, { maxBytes: bounds.maxOutputBytes, ...options }, deadline),
         netlink: (request) => within(deadline, rtnetlink.dump(request)),
-        keep: kept.keep,
+        keep(key, make) {
+          // What goes on in a run that is over must not change what the next one knows.
+          deadline.throwIfAborted();
+          return kept.keep(key, make);
+        },
         async settled() {
           await Promise.allSettled([...pending]);
         },

@@ -153,7 +153,10 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
         connect: (path) => within(deadline, connect(path, deadline)),
         getJson: (url) => within(deadline, refuse(url)),
         netlink: (request) => within(deadline, dump(request)),
-        keep: kept.keep,
+        keep(key, make) {
+          deadline.throwIfAborted();
+          return kept.keep(key, make);
+        },
         async settled() {},
       };
     },

@@ -205,10 +205,8 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('netlink', () => {
       send(first);
       const ofFirst = sentOf(first);
       const afterShow = await read();
-      expect(afterShow.has(other)).toBe(false);
+      expect(afterShow.get(other)).toBeUndefined();
       expect(afterShow.get(first)).toBeGreaterThanOrEqual(ofFirst);
-      send(other);
-      expect((await read()).get(other)).toBeUndefined();
       const past = sentOf(other);
       send(other);
       const since = sentOf(other) - past;
@@ -223,12 +221,12 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('netlink', () => {
 
   it('no class goes missing while others come and go', async () => {
     const ids = Array.from({ length: 40 }, (_, at) => (0x4000 + 7 * at).toString(16));
-    const changes = [
-      ...ids.map((id) => `class replace dev ${device} parent 1:fffe classid 1:${id} htb rate 1mbit`),
-      ...ids.map((id) => `class del dev ${device} classid 1:${id}`),
-    ];
-    const loop = 'i=0; while [ $i -lt 300 ]; do printf "%s\\n" "$0" | tc -force -batch -; i=$((i+1)); sleep 0.05; done';
-    const churn = spawn('sh', ['-c', loop, changes.join('\n')], { stdio: 'ignore', detached: true });
+    const come = ids.map((id) => `class replace dev ${device} parent 1:fffe classid 1:${id} htb rate 1mbit`);
+    const go = ids.map((id) => `class del dev ${device} classid 1:${id}`);
+    // Dumps are whole in the pauses: some with all of them, some with none.
+    const change = (words: string): string => `printf "%s\\n" "$${words}" | tc -force -batch -; sleep 0.03`;
+    const loop = `i=0; while [ $i -lt 1000 ]; do ${change('0')}; ${change('1')}; i=$((i+1)); done`;
+    const churn = spawn('sh', ['-c', loop, come.join('\n'), go.join('\n')], { stdio: 'ignore', detached: true });
     const ended = once(churn, 'exit');
     const others = new Set<number>();
     let whole = 0;

@@ -13,6 +13,8 @@ const needed: Readonly<Record<string, string>> = {
   tc: 'iproute2',
   ethtool: 'ethtool',
   iperf3: 'iperf3',
+  ping: 'iputils-ping',
+  setpriv: 'util-linux',
   'ovs-vswitchd': 'openvswitch-switch',
   'ovs-vsctl': 'openvswitch-switch',
   'ovs-ofctl': 'openvswitch-common',

@@ -10,7 +10,7 @@ import { addressHints, type Flow, mayTellUsers, parseFlows, queueUses, readFlows
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, 'testdata/openflow', name), 'utf8');
 const flowsOf = (text: string): readonly Flow[] => parseFlows(text).flows;
-const only = (line: string): Flow => {
+const theFlow = (line: string): Flow => {
   const [flow, ...more] = flowsOf(`${line}\n`);
   if (flow === undefined || more.length > 0) throw new Error(`not one flow: ${line}`);
   return flow;
@@ -83,7 +83,7 @@ describe('captured by Open vSwitch 3.1', () => {
 
 describe('other versions', () => {
   test('Open vSwitch 1.4: no blank behind timeouts, enqueue with q, arp with nw_src', () => {
-    const flow = only(
+    const flow = theFlow(
       ' cookie=0x0, duration=3.84s, table=0, n_packets=7, n_bytes=420, idle_timeout=5,priority=100,arp,in_port=65534,nw_src=10.0.0.9 actions=enqueue:3q17',
     );
     expect(flow).toMatchObject({ packets: 7, bytes: 420, priority: 100, queues: [{ queue: 17, port: '3' }] });
@@ -96,28 +96,28 @@ describe('other versions', () => {
       ' cookie=0x0, duration=1s, table=0, n_packets=18446744073709551615, n_bytes=18446744073709551615, priority=1 actions=drop',
     ],
   ])('unknown counters: %s', (line) => {
-    expect(only(line)).toMatchObject({ packets: undefined, bytes: undefined, priority: 1 });
+    expect(theFlow(line)).toMatchObject({ packets: undefined, bytes: undefined, priority: 1 });
   });
 
   test('an empty match, and one without a priority', () => {
-    expect(only(' cookie=0x0, duration=0s, table=7, n_packets=1, n_bytes=2, actions=drop')).toMatchObject({
+    expect(theFlow(' cookie=0x0, duration=0s, table=7, n_packets=1, n_bytes=2, actions=drop')).toMatchObject({
       ...{ table: 7, priority: 32768, packets: 1, actions: 'drop' },
     });
-    expect([...only(' n_packets=1, n_bytes=2, ip,nw_src=1.2.3.4 actions=NORMAL').match.keys()]).toEqual([
+    expect([...theFlow(' n_packets=1, n_bytes=2, ip,nw_src=1.2.3.4 actions=NORMAL').match.keys()]).toEqual([
       'ip',
       'nw_src',
     ]);
-    expect(only(' actions=NORMAL')).toMatchObject({ table: 0, actions: 'NORMAL' });
+    expect(theFlow(' actions=NORMAL')).toMatchObject({ table: 0, actions: 'NORMAL' });
   });
 
   test('exact 64-bit counters, and CRLF', () => {
-    const flow = only(' table=0, n_packets=18446744073709551614, n_bytes=9007199254740993, actions=set_queue:5\r');
+    const flow = theFlow(' table=0, n_packets=18446744073709551614, n_bytes=9007199254740993, actions=set_queue:5\r');
     expect(flow).toMatchObject({ packets: 18446744073709551614n, bytes: 9007199254740993n, queues: [{ queue: 5 }] });
   });
 
   test('names that hold what a parser looks for', () => {
     const name = String.raw`"a actions=b, \" table=9,n_packets=8"`;
-    const flow = only(
+    const flow = theFlow(
       ` table=1, n_packets=2, n_bytes=3, priority=4,in_port=${name},ip actions=output:"set_queue:6,(",set_queue:7`,
     );
     expect(flow).toMatchObject({ table: 1, packets: 2, priority: 4, queues: [{ queue: 7 }] });
@@ -137,7 +137,7 @@ describe('other versions', () => {
 });
 
 describe('queues', () => {
-  const queues = (actions: string) => only(` priority=1 actions=${actions}`).queues;
+  const queues = (actions: string) => theFlow(` priority=1 actions=${actions}`).queues;
 
   test.each([
     ['set_queue:1,output:2', [{ queue: 1 }]],

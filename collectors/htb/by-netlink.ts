@@ -10,16 +10,14 @@ import type { Parsed, QdiscRecord } from './record.ts';
 import type { Survey, Tree } from './tree.ts';
 
 export async function readByNetlink(host: Host, wanted: (device: string) => boolean): Promise<Survey> {
-  const qdiscs = decodeQdiscs(await host.netlink(qdiscsRequest()));
-  const problems: Failure[] = [...qdiscs.problems];
-  const trees: Tree[] = [];
+  const dump = await host.netlink(qdiscsRequest());
   // Names are looked up after the qdiscs: a device that is gone meanwhile has none, and is left out.
   const links = await readLinks(host);
-  problems.push(...links.problems);
   const names = namesOf(links);
-  const shaped = qdiscs.records
-    .filter(({ kind }) => kind === 'htb' || kind === 'hfsc')
-    .map((record) => ({ ...record, device: names.get(record.ifindex) }));
+  const qdiscs = decodeQdiscs(dump, names);
+  const problems: Failure[] = [...qdiscs.problems, ...links.problems];
+  const trees: Tree[] = [];
+  const shaped = qdiscs.records.filter(({ kind }) => kind === 'htb' || kind === 'hfsc');
   const byIndex = new Map<number, QdiscRecord[]>();
   for (const record of shaped) {
     const { ifindex, device } = record;
@@ -55,7 +53,7 @@ async function readLinks(host: Host): Promise<Parsed<LinkRecord>> {
   return decodeLinks(await host.netlink(linksRequest()));
 }
 
-function namesOf({ records }: Parsed<LinkRecord>): ReadonlyMap<number | undefined, string> {
+function namesOf({ records }: Parsed<LinkRecord>): ReadonlyMap<number, string> {
   return new Map(records.map(({ ifindex, name }) => [ifindex, name]));
 }
 
@@ -63,5 +61,5 @@ function namesOf({ records }: Parsed<LinkRecord>): ReadonlyMap<number | undefine
 async function withoutGone(host: Host, trees: readonly Tree[]): Promise<readonly Tree[]> {
   if (trees.every(({ classes }) => classes.length > 0)) return trees;
   const still = namesOf(await readLinks(host));
-  return trees.filter(({ classes, qdiscs }) => classes.length > 0 || still.has(qdiscs[0]?.ifindex));
+  return trees.filter(({ classes, qdiscs }) => classes.length > 0 || still.has(qdiscs[0]?.ifindex ?? -1));
 }

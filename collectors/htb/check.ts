@@ -2,18 +2,18 @@
 import type { Context, Host, Verdict } from '../../src/collector.ts';
 import { asFailure, type Failure } from '../../src/errors.ts';
 import { openflow } from '../../src/ovs/openflow.ts';
-import { ovsdb } from '../../src/ovs/ovsdb.ts';
+import { databaseSocket, ovsdb } from '../../src/ovs/ovsdb.ts';
 import { type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { unixctl } from '../../src/ovs/unixctl.ts';
 import { quoted } from '../../src/text.ts';
 import { bridgesToRead } from './flow-map.ts';
-import { databaseOf, type OvsOptions } from './ovs.ts';
+import type { OvsOptions } from './ovs.ts';
 import type { Tree } from './tree.ts';
 import { readTrees, type TreeOptions, type Trees } from './trees.ts';
 
 export async function checkHtb({ host, options }: Context<TreeOptions & OvsOptions>): Promise<readonly Verdict[]> {
   const verdicts = [...(await checkSource(host, options)), ...(await checkRights(host))];
-  const database = databaseOf(options);
+  const database = databaseSocket(options);
   let topology: Topology;
   try {
     topology = topologyOf((await ovsdb(host, database).snapshot()).tables);

@@ -125,23 +125,8 @@ async function readBridge(host: Host, bridge: OvsBridge, bounds: Bounds, time: A
     const found = `it has ${count} flows, more than maxFlows (${maxFlows})`;
     throw new Failure('E_OUTPUT_SIZE', `${found}, so they are not read; raise maxFlows, or name by class`);
   }
-  const text = await time.within(dumpOf(host, rundir, bridge));
+  const text = await time.within(openflow(host, rundir, { timeoutSeconds: DUMP_SECONDS }).flowsText(bridge));
   return time.inSlices(findTold(text, bridge, maxFlows));
-}
-
-/** The client makes flows of all the text at one stretch: it is given none, and the text goes past it. */
-async function dumpOf(host: Host, rundir: string, bridge: OvsBridge): Promise<string> {
-  let text = '';
-  const overheard: Host = {
-    ...host,
-    keep: (key, make) => host.keep(key, make),
-    async run(argv) {
-      text = await host.run(argv);
-      return '';
-    },
-  };
-  await openflow(overheard, rundir, { timeoutSeconds: DUMP_SECONDS }).flows(bridge);
-  return text;
 }
 
 function* findTold(text: string, { name: bridge }: OvsBridge, maxRows: number): Work<Told> {

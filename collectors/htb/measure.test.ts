@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Sample } from '../../src/metric.ts';
 import { measureClasses, measureDevice, measureQdisc } from './measure.ts';
-import { nameClasses } from './names.ts';
+import { nameAll } from './names.ts';
 import { parseClasses, parseQdiscs } from './parse.ts';
 import type { ClassRecord } from './record.ts';
 
@@ -16,7 +16,7 @@ function samplesOf(text: string, tick: number | undefined, change: Partial<Class
   const records = parseClasses(text).records.map((record) => ({ ...record, ...change }));
   const samples: Sample[] = [];
   const tree = { device: 'eth1', classes: records, defaults: new Map<number, number>(), shaped: undefined };
-  measureClasses('eth1', nameClasses(tree, undefined, 'vif'), tick, samples);
+  measureClasses('eth1', nameAll(tree, undefined, 'vif').classes, tick, samples);
   return samples;
 }
 const values = (samples: readonly Sample[]) =>

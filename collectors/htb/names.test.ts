@@ -6,7 +6,7 @@ import { statsdLine } from '../../src/sinks/lines.ts';
 import { createTotals } from '../../src/totals.ts';
 import { createClaims, vet } from '../../src/vet.ts';
 import { measureClasses, measureDevice } from './measure.ts';
-import { type DeviceTree, type NamedBy, type NamedClass, nameAll, nameClasses, pathForm } from './names.ts';
+import { type DeviceTree, type NamedBy, type NamedClass, nameAll, pathForm } from './names.ts';
 import { parseClasses } from './parse.ts';
 import { reviewDevice } from './review.ts';
 import type { User, Users } from './users.ts';
@@ -55,7 +55,7 @@ const named = (
   all: Parameters<typeof usersOf>[0],
   by: NamedBy = 'vif',
   { classes = OVS, shaped = shapedBy(1, 2) }: { classes?: readonly string[]; shaped?: ShapedDevice } = {},
-): NamedClass[] => nameClasses(tree(classes, { shaped }), usersOf(all), by);
+): NamedClass[] => nameAll(tree(classes, { shaped }), usersOf(all), by).classes;
 const names = (...args: Parameters<typeof named>): string[] => named(...args).map(({ labels }) => labels.name);
 
 const everything = { vif: 'tap1', ip: '10.0.0.1', port: 'port-1', mac: 'fa:16:3e:00:00:01', vm: 'vm-1' };
@@ -97,16 +97,16 @@ describe('what stands for a class', () => {
 
   it('inner is what has children, with or without a level in the text', () => {
     const classes = ['1:1 root', '1:10 parent 1:1', '1:20 parent 1:10', '1:30 parent 1:1'];
-    const roles = nameClasses(tree(classes, { main: 0x30 }), undefined, 'vif').map(({ role }) => role);
+    const roles = nameAll(tree(classes, { main: 0x30 }), undefined, 'vif').classes.map(({ role }) => role);
     expect(roles).toEqual(['inner', 'inner', 'leaf', 'default']);
-    expect(nameClasses(tree(classes, { main: 0 }), undefined, 'vif').map(({ role }) => role)[3]).toBe('leaf');
-    expect(nameClasses(tree(classes, { main: 1 }), undefined, 'vif').map(({ role }) => role)[0]).toBe('inner');
+    expect(nameAll(tree(classes, { main: 0 }), undefined, 'vif').classes.map(({ role }) => role)[3]).toBe('leaf');
+    expect(nameAll(tree(classes, { main: 1 }), undefined, 'vif').classes.map(({ role }) => role)[0]).toBe('inner');
   });
 
   it('no queue stands for an inner class, nor for any where Open vSwitch does not shape the device', () => {
     expect(named({}).map((one) => one.queue)).toEqual([undefined, 0, 1, 2]);
     expect(
-      nameClasses(tree(OVS), usersOf({ 1: [everything] }), 'vif').map((one) => [one.queue, one.users.length]),
+      nameAll(tree(OVS), usersOf({ 1: [everything] }), 'vif').classes.map((one) => [one.queue, one.users.length]),
     ).toEqual(OVS.map(() => [undefined, 0]));
     // Open vSwitch has major number 1 alone.
     expect(named({ 1: [everything] }, 'vif', { classes: ['2:2 root'] })[0]).toMatchObject({

@@ -78,10 +78,6 @@ export interface Named {
   readonly missing: MissingClass[];
 }
 
-export function nameClasses(tree: DeviceTree, users: Users | undefined, by: NamedBy): NamedClass[] {
-  return nameAll(tree, users, by).classes;
-}
-
 /** Classes, and queues without one: together, so that no other name changes when a class goes and comes back. */
 export function nameAll(tree: DeviceTree, users: Users | undefined, by: NamedBy): Named {
   const { device, classes, defaults, shaped } = tree;

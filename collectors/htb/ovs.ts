@@ -2,7 +2,7 @@
 import type { Host } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
 import type { Tables } from '../../src/ovs/database.ts';
-import { ovsdb } from '../../src/ovs/ovsdb.ts';
+import { databaseSocket, ovsdb } from '../../src/ovs/ovsdb.ts';
 import { type ShapedDevice, type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { isComparable } from './drift.ts';
 import { flowMapOf } from './flow-map.ts';
@@ -38,10 +38,6 @@ export interface NamedTree extends Named {
   readonly shaped: ShapedDevice | undefined;
 }
 
-export function databaseOf({ database, rundir }: Pick<OvsOptions, 'database' | 'rundir'>): string {
-  return database.startsWith('/') ? database : `${rundir}/${database}`;
-}
-
 const topologies = new WeakMap<Tables, Topology>();
 
 /** Rows that have not changed need not be looked at again. */
@@ -75,13 +71,13 @@ export async function viewOvs(
 ): Promise<OvsView> {
   const nothing = { topology: undefined, users: undefined, live: false, flowsKnown: false, flowsRead: false };
   try {
-    const { tables, stale } = await ovsdb(host, databaseOf(options)).snapshot();
+    const { tables, stale } = await ovsdb(host, databaseSocket(options)).snapshot();
     const topology = topologyIn(tables);
     const { rundir, flowsEvery: everyMs, maxFlows } = options;
     const map = await flowMapOf(
       host,
       topology,
-      { rundir, database: databaseOf(options), everyMs, maxFlows },
+      { rundir, database: databaseSocket(options), everyMs, maxFlows },
       atMs,
       stale === undefined,
       intervalMs,

@@ -30,7 +30,7 @@ export interface DeviceReview {
 export interface Reviewed {
   readonly classes: readonly NamedClass[];
   /** The queues that have none. */
-  readonly missing?: readonly MissingClass[];
+  readonly missing: readonly MissingClass[];
   /** Undefined: Open vSwitch does not shape this device. */
   readonly shaped: ShapedDevice | undefined;
   /** The rows are those of now. */
@@ -41,7 +41,7 @@ export interface Reviewed {
   readonly flowsRead: boolean;
 }
 
-export function reviewDevice({ classes, missing = [], shaped, live, flowsKnown, flowsRead }: Reviewed): DeviceReview {
+export function reviewDevice({ classes, missing, shaped, live, flowsKnown, flowsRead }: Reviewed): DeviceReview {
   const counted = { classes: classes.length, drifts: [] };
   if (shaped === undefined || !live || !isComparable(shaped)) {
     return { ...counted, unusedClasses: undefined, queuesWithoutClass: undefined, driftedQueues: undefined };

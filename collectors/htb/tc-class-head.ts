@@ -1,21 +1,12 @@
 /** The first line of a class in tc(8)'s text: `class htb 1:367c parent 1:fffe leaf 10: prio 0 rate …`. Pure. */
 import { rateOf } from './rates.ts';
-import { handleOf, handleText, normalised, type Rate } from './record.ts';
+import { type ClassRecord, handleOf, handleText, normalised, type Rate } from './record.ts';
 import { narrow } from './tc-stats.ts';
 
-export interface ClassHead {
-  readonly kind: 'htb' | 'hfsc';
-  readonly handle: string;
-  readonly major: number;
-  readonly minor: number;
-  readonly parent: string | undefined;
-  readonly leaf: string | undefined;
-  readonly level: number | undefined;
-  readonly prio: number | undefined;
-  readonly quantum: number | undefined;
-  readonly rate: Rate | undefined;
-  readonly ceil: Rate | undefined;
-}
+export type ClassHead = Pick<
+  ClassRecord,
+  'kind' | 'handle' | 'major' | 'minor' | 'parent' | 'leaf' | 'level' | 'prio' | 'quantum' | 'rate' | 'ceil'
+>;
 
 type Wrong = (what: string) => void;
 

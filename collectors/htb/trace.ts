@@ -1,12 +1,12 @@
 /** `edgestatd trace`: the chain from who sends to the kernel's class, with what is missing where it ends early. */
 import type { Context, Hop, Host, Trace } from '../../src/collector.ts';
 import { asFailure, type Failure } from '../../src/errors.ts';
-import { ovsdb } from '../../src/ovs/ovsdb.ts';
+import { databaseSocket, ovsdb } from '../../src/ovs/ovsdb.ts';
 import { type OvsInterface, type Topology, topologyOf } from '../../src/ovs/topology.ts';
 import { matcher } from '../../src/text.ts';
 import { datapathPort } from './datapath-port.ts';
 import { OVS_ROOT_MINOR, pathForm } from './names.ts';
-import { databaseOf, type NamedTree, nameTree, type OvsOptions } from './ovs.ts';
+import { type NamedTree, nameTree, type OvsOptions } from './ovs.ts';
 import { type FlowReading, noFlows, readFlows } from './trace-flows.ts';
 import { bridgeHop, classHop, flowHop, interfaceHop, queueHops, treeHop } from './trace-hops.ts';
 import { type Live, readLive } from './trace-live.ts';
@@ -58,7 +58,7 @@ interface Switches {
 
 async function readSwitches(host: Host, options: Options, problems: Failure[]): Promise<Switches> {
   try {
-    const { tables, stale } = await ovsdb(host, databaseOf(options)).snapshot();
+    const { tables, stale } = await ovsdb(host, databaseSocket(options)).snapshot();
     if (stale !== undefined) problems.push(stale);
     const topology = topologyOf(tables);
     return { topology, flows: await readFlows(host, topology, options.rundir) };

@@ -2,13 +2,13 @@
 import type { Context, Verdict } from '../../src/collector.ts';
 import { asFailure } from '../../src/errors.ts';
 import { openflow } from '../../src/ovs/openflow.ts';
-import { ovsdb, type Snapshot } from '../../src/ovs/ovsdb.ts';
+import { databaseSocket, ovsdb, type Snapshot } from '../../src/ovs/ovsdb.ts';
 import { patient } from '../../src/ovs/patience.ts';
 import { unixctl } from '../../src/ovs/unixctl.ts';
 import { lines, matcher, quoted } from '../../src/text.ts';
 import { DAEMONS } from './daemons.ts';
 import { layoutOf } from './layout.ts';
-import { databaseSocket, type OvsOptions } from './options.ts';
+import type { OvsOptions } from './options.ts';
 import { parseVersion } from './parse.ts';
 import { statisticsInterval } from './rows.ts';
 

@@ -3,7 +3,7 @@ import type { Host, Kept } from '../../src/collector.ts';
 import { asFailure } from '../../src/errors.ts';
 import type { Sample } from '../../src/metric.ts';
 import { patient } from '../../src/ovs/patience.ts';
-import { type Unixctl, unixctl } from '../../src/ovs/unixctl.ts';
+import { pidIn, type Unixctl, unixctl } from '../../src/ovs/unixctl.ts';
 import { daemonMetrics } from './metrics.ts';
 import { parseMemory, parseVersion } from './parse.ts';
 import { machineUptime, parseStat, residentBytes, type Stat } from './parse-proc.ts';
@@ -45,7 +45,7 @@ export async function findDaemon(host: Host, rundir: string, name: DaemonName): 
     failure = thrown;
     connected?.close();
   }
-  const pid = connected?.pid ?? (await pidOf(host, `${rundir}/${name}.pid`));
+  const pid = connected?.pid ?? pidIn(await host.readFile(`${rundir}/${name}.pid`).catch(() => ''));
   const seen = pid === undefined ? undefined : await statOf(host, pid);
   const stat = seen !== undefined && seen.command === name && !seen.isZombie ? seen : undefined;
   const code = failure === undefined ? undefined : asFailure(failure).code;
@@ -63,12 +63,6 @@ export async function findDaemon(host: Host, rundir: string, name: DaemonName): 
     pid,
     stat,
   };
-}
-
-async function pidOf(host: Host, path: string): Promise<number | undefined> {
-  const text = await host.readFile(path).catch(() => '');
-  const pid = /^([1-9][0-9]{0,6})\n?$/.exec(text)?.[1];
-  return pid === undefined ? undefined : Number(pid);
 }
 
 async function statOf(host: Host, pid: number): Promise<Stat | undefined> {

@@ -1,7 +1,7 @@
 /** Open vSwitch: interfaces, bridges, controllers, datapath, bonds and daemons, each source on its own. */
 import { type Context, defineCollector, type Host, type Reading } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
-import { type Ovsdb, ovsdb, type Snapshot } from '../../src/ovs/ovsdb.ts';
+import { databaseSocket, type Ovsdb, ovsdb, type Snapshot } from '../../src/ovs/ovsdb.ts';
 import { quoted } from '../../src/text.ts';
 import { checkOvs } from './check.ts';
 import { readControl } from './control.ts';
@@ -10,7 +10,7 @@ import { readInterfaces } from './interfaces.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { daemonMetrics, metrics } from './metrics.ts';
 import { newcomers } from './newcomers.ts';
-import { databaseSocket, type OvsOptions, options } from './options.ts';
+import { type OvsOptions, options } from './options.ts';
 import { bridgeSamples, controllerSamples, known, managerSamples, schemaSamples, statisticsInterval } from './rows.ts';
 import { joined, type Label, nothing, only, type Part, problem } from './scope.ts';
 import { readSwitch } from './switch.ts';

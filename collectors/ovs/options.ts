@@ -67,7 +67,3 @@ export const options = z.strictObject({
 });
 
 export type OvsOptions = z.infer<typeof options>;
-
-export function databaseSocket({ database, rundir }: OvsOptions): string {
-  return database.startsWith('/') ? database : `${rundir}/${database}`;
-}

@@ -49,6 +49,11 @@ const HUNG_MS = 250;
 
 type Question<Answer> = (live: Session, until: AbortSignal) => Promise<Answer>;
 
+/** Where the database's socket is: `database` is its path, or its name in the run directory. */
+export function databaseSocket({ database, rundir }: { readonly database: string; readonly rundir: string }): string {
+  return database.startsWith('/') ? database : `${rundir}/${database}`;
+}
+
 /** The replica of the target, made at first use. */
 export function ovsdb(host: Host, socketPath: string): Ovsdb {
   return host.keep(`ovsdb ${socketPath}`, (lasting) => createReplica(lasting, socketPath));

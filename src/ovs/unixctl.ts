@@ -58,8 +58,13 @@ async function pidOf(host: Host, path: string, daemon: string): Promise<number> 
     const advice = 'or its run directory is another one';
     throw new Failure(code, `${daemon} does not run, ${advice}: ${message}`, { path, cause: thrown });
   });
-  // Part of a path, so nothing else will do; Linux has no pid of more than seven digits.
-  const pid = /^([1-9][0-9]{0,6})\n?$/.exec(text)?.[1];
-  if (pid !== undefined) return Number(pid);
+  const pid = pidIn(text);
+  if (pid !== undefined) return pid;
   throw new Failure('E_PARSE', `${quoted(path)} holds ${quoted(text)}, not the number of a process`, { path });
+}
+
+/** What a pid file says. Part of a path, so nothing else will do; Linux has no pid of more than seven digits. */
+export function pidIn(text: string): number | undefined {
+  const pid = /^([1-9][0-9]{0,6})\n?$/.exec(text)?.[1];
+  return pid === undefined ? undefined : Number(pid);
 }

@@ -10,13 +10,13 @@ import { systemClock } from '../../src/clock.ts';
 import type { Collector } from '../../src/collector.ts';
 import type { JobConfig } from '../../src/config.ts';
 import type { Failure } from '../../src/errors.ts';
-import type { Target } from '../../src/hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from '../../src/job.ts';
 import type { Point } from '../../src/point.ts';
 import { run } from '../../src/run.ts';
 import { createClaims } from '../../src/vet.ts';
 import { type Kernel, kernelClasses, totals } from './htb-kernel.ts';
 import type { Testbed } from './testbed.ts';
+import { watched } from './watched.ts';
 
 const PREFIX = 'edge';
 
@@ -173,21 +173,4 @@ function namesIn(points: readonly Point[], device: string): Record<string, strin
     names[labels.class ?? ''] = labels.name ?? '';
   }
   return names;
-}
-
-/** The same target, with a look at each program before it is run. */
-function watched(target: Target, look: (argv: Argv) => Promise<void>): Target {
-  return {
-    ...target,
-    open(deadline) {
-      const host = target.open(deadline);
-      return {
-        ...host,
-        async run(argv) {
-          await look(argv);
-          return host.run(argv);
-        },
-      };
-    },
-  };
 }

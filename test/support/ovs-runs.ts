@@ -9,7 +9,6 @@ import { expect } from 'vitest';
 import { ovs } from '../../collectors/ovs/index.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Failure } from '../../src/errors.ts';
-import type { Target } from '../../src/hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from '../../src/job.ts';
 import type { Point } from '../../src/point.ts';
 import { run } from '../../src/run.ts';
@@ -18,6 +17,7 @@ import { createClaims } from '../../src/vet.ts';
 import { eventually } from './statsd.ts';
 import type { Testbed } from './testbed.ts';
 import { namespaceTarget } from './testbed-target.ts';
+import { watched } from './watched.ts';
 
 const BASE = 'edge.hv.ovs.';
 
@@ -45,13 +45,14 @@ export interface OvsRuns {
 export interface RunOptions {
   readonly options?: Record<string, unknown>;
   /** Called before a program is run, as if the world changed in between. */
-  readonly before?: (argv: readonly string[]) => Promise<unknown> | undefined;
+  readonly before?: (argv: readonly string[]) => Promise<unknown>;
 }
 
 /** A job of its own on a target of its own: nothing is remembered of earlier ones. */
 export function ovsRuns({ prefix, rundir }: Testbed, { options = {}, before }: RunOptions = {}): OvsRuns {
   const [enter = '', ...into] = prefix;
-  const target = watched(namespaceTarget('hv', [enter, ...into]), before);
+  const hv = namespaceTarget('hv', [enter, ...into]);
+  const target = before === undefined ? hv : watched(hv, before);
   const job = {
     ...{ id: 'ovs@hv', name: 'ovs', collector: ovs, target: 'hv', options: ovs.options.parse({ rundir, ...options }) },
     ...{ when: { everyMs: 10_000 }, intervalMs: 10_000, splayMs: 0, timeoutMs: 8000, fingerprint: '' },
@@ -124,23 +125,5 @@ export function ovsRuns({ prefix, rundir }: Testbed, { options = {}, before }: R
       }, what),
     history: (series) => runs.map(({ values }) => values.get(series)),
     close: () => target.close(),
-  };
-}
-
-/** The same target, with a look at each program before it is run. */
-function watched(target: Target, look: RunOptions['before']): Target {
-  if (look === undefined) return target;
-  return {
-    ...target,
-    open(deadline) {
-      const host = target.open(deadline);
-      return {
-        ...host,
-        async run(argv) {
-          await look(argv);
-          return host.run(argv);
-        },
-      };
-    },
   };
 }

@@ -14,9 +14,24 @@ export {
   type Lasting,
   type NetlinkRequest,
   type Reading,
+  secret as secretOption,
   type Trace,
   type Verdict,
 } from './collector.ts';
 export { type Code, type Evidence, Failure } from './errors.ts';
-export { counter, duration, gauge, type Kind, type Labels, type Metric, ratio, type Sample, sample } from './metric.ts';
+export {
+  counter,
+  derived,
+  duration,
+  gauge,
+  growth,
+  type Kind,
+  type Labels,
+  type Metric,
+  type Operand,
+  rate,
+  ratio,
+  type Sample,
+  sample,
+} from './metric.ts';
 export { integer, lines, matcher, printable, quoted, words } from './text.ts';

@@ -73,10 +73,11 @@ export async function* checkAll(
 /** What the collector itself says of what it needs. */
 async function verdictsOf({ collector, options, timeoutMs, intervalMs }: JobConfig, target: Target, clock: Clock) {
   if (collector.check === undefined) return [];
-  const atMs = clock.wallMs();
+  const [atMs, readAtMs] = [clock.wallMs(), clock.monotonicMs()];
+  const elapsedMs = (): number => clock.monotonicMs() - readAtMs;
   try {
     const verdicts = await visit(target, timeoutMs, clock, async (host) =>
-      collector.check?.({ host, options, atMs, intervalMs }),
+      collector.check?.({ host, options, atMs, readAtMs, elapsedMs, intervalMs }),
     );
     return verdicts ?? [];
   } catch (thrown) {

@@ -13,13 +13,26 @@ import type { Kind, Metric, Sample } from './metric.ts';
 import { DURATION_FORM, DURATION_PATTERN, durationMs } from './units.ts';
 
 export interface HttpOptions {
-  readonly username?: string;
-  readonly password?: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
   /** PEM text of the certificate authorities to trust instead of the system's. */
-  readonly certificateAuthority?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly certificateAuthority?: string | undefined;
+  /**
+   * Files of the machine on which edgestatd runs, read at each request, so that what is renewed is used at once
+   * (`E_NOT_FOUND E_DENIED`). One newline at the end of the password is none of it; the others are PEM.
+   */
+  readonly passwordFile?: string | undefined;
+  readonly certificateAuthorityFile?: string | undefined;
+  /** Certificate of this side, for a server that asks for one, and its key. */
+  readonly certificateFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Refuse a longer body (`E_OUTPUT_SIZE`); default 64 MiB. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
+  /** For this one request (`E_TIMEOUT`), so that another endpoint can be tried within the run. */
+  readonly timeoutMs?: number | undefined;
+  /** Statuses beside 2xx whose body is an answer too, as the 503 of a health check is. */
+  readonly statuses?: readonly number[] | undefined;
 }
 
 /** One dump over rtnetlink(7): the message type (`RTM_GETTCLASS`) and the message's body, without its header. */
@@ -57,6 +70,8 @@ export interface Host {
    * `E_CONNECT E_AUTH E_DENIED E_NOT_FOUND E_HTTP_STATUS E_PARSE E_TIMEOUT E_OUTPUT_SIZE`.
    */
   getJson(url: string, options?: HttpOptions): Promise<unknown>;
+  /** As `getJson`, but UTF-8 text as it was sent. An HTML page is `E_PARSE` here too: it is a login page, or a proxy's. */
+  getText(url: string, options?: HttpOptions): Promise<string>;
   /**
    * Dumps over a NETLINK_ROUTE socket in the network namespace of that machine; resolves with the messages as they were
    * received, several in each buffer, without the final `NLMSG_DONE`.
@@ -75,6 +90,10 @@ export interface Context<Options> {
   readonly options: Options;
   /** When the run began, in milliseconds since the epoch. */
   readonly atMs: number;
+  /** When the run began, in monotonic milliseconds: for time spans, since the wall clock may be set meanwhile. */
+  readonly readAtMs: number;
+  /** Monotonic milliseconds since then: what a part of the run takes. */
+  elapsedMs(): number;
   /** How far apart the runs of the job are, in milliseconds; undefined: this is none of a job (trace). */
   readonly intervalMs?: number | undefined;
 }
@@ -83,7 +102,13 @@ export interface Reading {
   readonly samples: readonly Sample[];
   /** What could not be read, while what is in `samples` remains true. */
   readonly problems?: readonly Failure[];
-  /** Names of the catalogue's ratios that are wanted; absent: every one whose metrics are in `samples`. */
+  /**
+   * Label scopes that this run deliberately did not read, as an expensive part is read every k-th run: `{}` is all, and
+   * labels match as those of a problem's evidence. What they cover is unknown, however long; what is new at the next
+   * reading of a scope is new since the last run that read it.
+   */
+  readonly unread?: readonly Readonly<Record<string, string | undefined>>[];
+  /** Names of the catalogue's ratio and derived metrics that are wanted; absent: all whose metrics are in `samples`. */
   readonly ratios?: readonly string[];
 }
 
@@ -139,8 +164,16 @@ export function duration(minMs = 1, maxMs = 86_400_000 * 365) {
     .refine((ms) => ms >= minMs && ms <= maxMs, `expected a duration from ${minMs}ms to ${maxMs}ms`);
 }
 
+/**
+ * An option that is a secret. The configuration gives it by reference alone: `${env:NAME}` or `${credential:NAME}`; one
+ * that stands in the file itself is refused, and never shown. Beside it belongs an option of the same name and `File`.
+ */
+export function secret() {
+  return z.string().min(1).meta({ secret: true });
+}
+
 const NAME = /^[a-z][a-z0-9_]{0,62}$/;
-const KINDS: ReadonlySet<Kind> = new Set<Kind>(['gauge', 'counter', 'ratio', 'duration']);
+const KINDS: ReadonlySet<Kind> = new Set<Kind>(['gauge', 'counter', 'ratio', 'derived', 'duration']);
 
 /** What is wrong with a metric's declaration, or undefined. Its name and labels go into lines as they are. */
 export function metricFault(metric: Metric): string | undefined {
@@ -155,6 +188,23 @@ export function metricFault(metric: Metric): string | undefined {
   const { tags = [], labels } = metric;
   if (!Array.isArray(tags) || !tags.every((tag) => NAME.test(String(tag)) && !labels.includes(tag))) {
     return `metric ${metric.name}: tags must be a list of names that match ${NAME.source}, none of them a label`;
+  }
+  return metric.kind === 'derived' ? derivedFault(metric) : undefined;
+}
+
+/** Metrics of one entity are those with the same labels, so nothing else could be found to compute with. */
+function derivedFault({ name, of, compute, labels }: Metric): string | undefined {
+  const operands = Object.values(of ?? {});
+  if (typeof compute !== 'function' || operands.length === 0) {
+    return `metric ${name}: make what is derived with derived(), rate() or growth()`;
+  }
+  for (const operand of operands) {
+    if (operand?.kind !== 'gauge' && operand?.kind !== 'counter') {
+      return `metric ${name}: ${operand?.name} is a ${operand?.kind}; it can be derived from gauges and counters alone`;
+    }
+    if (operand.labels.join() !== labels.join()) {
+      return `metric ${name}: ${operand.name} has the labels [${operand.labels}]; expected those of the first, [${labels}]`;
+    }
   }
   return undefined;
 }

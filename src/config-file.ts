@@ -203,7 +203,7 @@ function offsetOf(document: Document, path: Path): number | undefined {
   return undefined;
 }
 
-function valueAt(data: unknown, path: Path): unknown {
+export function valueAt(data: unknown, path: Path): unknown {
   let value = data;
   for (const key of path) {
     if (typeof value !== 'object' || value === null) return undefined;

@@ -4,7 +4,7 @@ import { lstatSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
-import { type Complaint, type ConfigFile, readConfigFile, suggestion, told } from './config-file.ts';
+import { type Complaint, type ConfigFile, readConfigFile, suggestion, told, valueAt } from './config-file.ts';
 import { Failure } from './errors.ts';
 import { hider, type LogLevel } from './log.ts';
 import { segment } from './naming.ts';
@@ -12,6 +12,7 @@ import { loadPlugins } from './plugins.ts';
 import { resolveReferences } from './references.ts';
 import { cronIntervalMs, type When } from './schedule.ts';
 import { configSchema, type FileConfig } from './schema.ts';
+import { secretFaults, unshown } from './secret-options.ts';
 
 /** One collector on one target at its times: what runs. */
 export interface JobConfig {
@@ -113,9 +114,13 @@ async function configFrom(
       return [];
     }
     const options = collector.options.safeParse(job.options);
-    // Very many are too many for the arguments of one push.
+    const secrets = secretFaults(collector.options, valueAt(read.data, [...at, 'options']));
+    for (const { path, message } of secrets) complaints.push(read.complain([...at, 'options', ...path], message));
+    // What is said of a value shows it. Very many are too many for the arguments of one push.
     if (!options.success)
-      complaints = complaints.concat(read.complaints(options.error, collector.options, [...at, 'options']));
+      complaints = complaints.concat(
+        read.complaints(unshown(options.error, secrets), collector.options, [...at, 'options']),
+      );
     for (const [place, target] of job.targets.entries()) {
       if (target === 'local' || Object.hasOwn(data.targets, target)) continue;
       const unknown = (): string =>

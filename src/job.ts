@@ -4,6 +4,7 @@ import type { JobConfig } from './config.ts';
 import { asFailure, type Code, type Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import type { Log } from './log.ts';
+import { isComputed, type Labels, type Metric } from './metric.ts';
 import { basePath, createNaming } from './naming.ts';
 import type { Point } from './point.ts';
 import { type Batch, type RunPlan, run } from './run.ts';
@@ -38,7 +39,7 @@ export interface Memory {
   readonly totals: Totals;
   readonly selfTotals: Totals;
   readonly counts: JobCounts;
-  /** Ratios that were not sent in this run, and why. */
+  /** Computed series that were not sent in this run, and why. */
   readonly refused: Map<string, string>;
 }
 
@@ -51,9 +52,12 @@ export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'pr
     if (other !== undefined) refused.set(path, foreign(other.job));
     return other === undefined;
   };
+  const own = naming(config.collector.name);
+  const onBroken = (metric: Metric, labels: Labels, thrown: unknown): void =>
+    void refused.set(own.path(metric, labels), `its compute() broke: ${asFailure(thrown).message}`);
   const onForget = (path: string): void => claims.release(path, config.id);
   return {
-    totals: createTotals(naming(config.collector.name), { onForget, mayShow }),
+    totals: createTotals(own, { onForget, mayShow, onBroken }),
     refused,
     selfTotals: createTotals(naming('edgestatd'), { startsFromZero: true }),
     counts: { problems: new Map(), skippedTicks: 0 },
@@ -64,7 +68,7 @@ export interface Delivered {
   readonly delivery: Delivery;
   readonly problems: readonly Failure[];
   readonly failure: Failure | undefined;
-  /** How many samples are sent: those that only feed ratios, or were refused, are not. */
+  /** How many samples are sent: those that only feed computed metrics, or were refused, are not. */
   readonly samples: number;
 }
 
@@ -77,7 +81,7 @@ export function deliveryOf(
 ): Delivered {
   const { name, collector } = config;
   const base = (last: string) => basePath(around.prefix, around.target.name, last);
-  const { samples, problems: told = [], ratios: wanted } = batch.reading;
+  const { samples, problems: told = [], unread = [], ratios: wanted } = batch.reading;
   let points: readonly Point[] = [];
   let problems: readonly Failure[] = batch.failure === undefined ? [] : [batch.failure];
   let sent = 0;
@@ -85,10 +89,11 @@ export function deliveryOf(
     const vetted = vet(samples, memory.totals.naming, around.claims, config.id);
     const known = [...told.map(asFailure), ...vetted.problems];
     const ratios = Object.values(collector.metrics).filter(
-      (metric) => metric.kind === 'ratio' && (wanted === undefined || wanted.includes(metric.name)),
+      (metric) => isComputed(metric) && (wanted === undefined || wanted.includes(metric.name)),
     );
     memory.refused.clear();
-    points = memory.totals.apply({ named: vetted.named, problems: known, ratios, readAtMs: batch.readAtMs });
+    const { readAtMs } = batch;
+    points = memory.totals.apply({ named: vetted.named, problems: known, unread, ratios, readAtMs });
     problems = [...known, ...tell(memory.refused)];
     for (const { sample } of vetted.named) sent += sample.quiet === true ? 0 : 1;
   }

@@ -40,7 +40,8 @@ export async function once(
       const around = { prefix: config.prefix, target, claims };
       const memory = freshMemory(job, around);
       const read = async () => {
-        const batch = await run(planOf(job, target), clock);
+        // Outside of the schedule nothing waits for its turn.
+        const batch = await run({ ...planOf(job, target), intervalMs: undefined }, clock);
         return { batch, ...deliveryOf(batch, job, around, memory) };
       };
       const told = new Set<string>();

@@ -3,7 +3,7 @@
  * live. Their totals go on under the new ones, so that a new name is neither a spike nor a lost interval.
  */
 import type { Entity, Series } from './increments.ts';
-import type { Labels, Metric } from './metric.ts';
+import { isComputed, type Labels, type Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import type { Named } from './vet.ts';
 
@@ -57,7 +57,7 @@ export function moveOrigins(
       if (known.get(series.path) === series) known.delete(series.path);
       left.push({ ...series, entity: before });
       // It is computed, and claims its new series when it is shown there.
-      if (series.metric.kind === 'ratio') entity.series.delete(series.metric.name);
+      if (isComputed(series.metric)) entity.series.delete(series.metric.name);
     }
   };
   for (const { entity } of moves) detach(entity);

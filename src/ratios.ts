@@ -2,10 +2,12 @@
 import type { Metric } from './metric.ts';
 
 /** What is known of one series in one run. */
-export interface Operand {
+export interface Measured {
   readonly metric: Metric;
   /** This run's increment (counters) or value (gauges); undefined while unknown. */
   readonly value: number | undefined;
+  /** What it showed in the reading before: a gauge's value, or a counter's total. */
+  readonly before: number | bigint | undefined;
   /** Seconds between this reading and the one before it. */
   readonly elapsedSeconds: number | undefined;
   readonly seenIn: number;
@@ -17,7 +19,7 @@ export interface Operand {
  */
 export function ratioOf(
   metric: Metric,
-  series: ReadonlyMap<string, Operand>,
+  series: ReadonlyMap<string, Measured>,
   run: number,
 ): number | 'unknown' | 'none' {
   const above = metric.numerator && series.get(metric.numerator.name);
@@ -37,5 +39,7 @@ export function ratioOf(
     if (above.elapsedSeconds === undefined || above.elapsedSeconds <= 0) return 'unknown';
     amount /= above.elapsedSeconds;
   }
-  return below > 0 ? amount / below : 'none';
+  if (below > 0) return amount / below;
+  // The source has counted nothing since, so there is nothing new to say.
+  return above.elapsedSeconds !== undefined && above.elapsedSeconds <= 0 ? 'unknown' : 'none';
 }

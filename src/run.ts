@@ -36,6 +36,7 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
   const { job, target, timeoutMs, options, intervalMs } = plan;
   const atMs = clock.wallMs();
   const readAtMs = clock.monotonicMs();
+  const elapsedMs = (): number => clock.monotonicMs() - readAtMs;
   const controller = new AbortController();
   const cancelDeadline = clock.after(timeoutMs, () => {
     controller.abort(new Failure('E_TIMEOUT', `the deadline of ${timeoutMs / 1000} s passed`));
@@ -45,9 +46,11 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
   stop?.addEventListener('abort', onStop, { once: true });
 
   const host = target.open(controller.signal);
-  const work = Promise.resolve().then(() => plan.collector.collect({ host, options, atMs, intervalMs }));
+  const work = Promise.resolve().then(() =>
+    plan.collector.collect({ host, options, atMs, readAtMs, elapsedMs, intervalMs }),
+  );
   let outcome: Outcome | 'late' = await Promise.race([outcomeOf(work), aborted(controller.signal)]);
-  const durationMs = clock.monotonicMs() - readAtMs;
+  const durationMs = elapsedMs();
   cancelDeadline();
   stop?.removeEventListener('abort', onStop);
   // A run that ended well may have left sockets open by oversight: they die with it too.
@@ -107,6 +110,10 @@ const sound = new WeakSet<Metric>();
 function checkedReading(reading: Reading): Reading {
   if (!Array.isArray(reading?.samples)) {
     throw new Failure('E_BUG', 'collect() did not return { samples: [...] }');
+  }
+  const { unread = [] } = reading;
+  if (!Array.isArray(unread) || !unread.every((scope) => typeof scope === 'object' && scope !== null)) {
+    throw new Failure('E_BUG', 'collect() returned "unread" that is no list of labels');
   }
   for (const sample of reading.samples) {
     if (typeof sample?.metric !== 'object' || sample.metric === null) {

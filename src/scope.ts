@@ -1,19 +1,26 @@
-/** What a problem leaves unknown. Pure. */
+/** What a problem, or a scope that was not read, leaves unknown. Pure. */
 import type { Failure } from './errors.ts';
 import type { Series } from './increments.ts';
-import type { Labels } from './metric.ts';
+import { type Labels, operandsOf } from './metric.ts';
 import type { Naming } from './naming.ts';
+
+/** Those whose labels agree with all of these (undefined: without that label); `{}`: all. */
+export type Scope = Readonly<Record<string, string | undefined>>;
+
+export function agrees(scope: Scope, labels: Labels): boolean {
+  for (const name in scope) if (labels[name] !== scope[name]) return false;
+  return true;
+}
 
 /** Whether a problem makes what has these labels unknown: it names its series, or all its labels agree. */
 export function covers(problem: Failure, labels: Labels, path?: string): boolean {
   const { series, labels: scope } = problem.evidence;
   if (series !== undefined) return series === path;
-  return Object.entries(scope ?? {}).every(([name, value]) => labels[name] === value);
+  return agrees(scope ?? {}, labels);
 }
 
-/** Whether a problem makes a series unknown. A ratio is as unknown as what it divides. */
+/** Whether a problem makes a series unknown. What is computed is as unknown as what it is computed from. */
 export function isUnknown({ metric, entity, path }: Series, problem: Failure, naming: Naming): boolean {
-  const operands = metric.numerator ? [metric.numerator, ...(metric.denominator ?? [])] : [];
-  const paths = [path, ...operands.map((operand) => naming.path(operand, entity.labels))];
+  const paths = [path, ...operandsOf(metric).map((operand) => naming.path(operand, entity.labels))];
   return paths.some((one) => covers(problem, entity.labels, one));
 }

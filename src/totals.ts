@@ -1,5 +1,5 @@
 /**
- * Totals → increments, ratios, vanished series: the only memory in the pipeline, one per job.
+ * Totals → increments, computed metrics, vanished series: the only memory in the pipeline, one per job.
  *
  * StatsD wants increments; kernels and brokers give totals. The rules, each tested by its name:
  * - first sight sends nothing; an entity that appeared after the job's first run starts from zero, unless it is old;
@@ -8,17 +8,20 @@
  *   what they show now, and nothing is sent for them in this run;
  * - what has an origin is the same entity under whatever labels: its totals go on when it is named anew, and one that
  *   takes a name from another does not continue that one's totals;
- * - a series that vanished gets one final 0 if it is a gauge or ratio (StatsD repeats a silent gauge for ever);
- * - what a problem covers is unknown, not vanished; a run that failed is not applied, so it changes nothing.
+ * - a series that vanished gets one final 0 if it is a gauge or computed (StatsD repeats a silent gauge for ever);
+ * - what a problem covers is unknown, not vanished; a run that failed is not applied, so it changes nothing;
+ * - what was left unread is unknown for as long as it is; what is new when it is read again is new since the last run
+ *   that read it.
  */
+import { computedOf } from './derived.ts';
 import type { Failure } from './errors.ts';
-import { advance, type Entity, newSeries, restart, type Series, settleFallen } from './increments.ts';
+import { advance, type Entity, level, newEntity, newSeries, restart, type Series, settleFallen } from './increments.ts';
 import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import { entityKey, isRetagged, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
-import { ratioOf } from './ratios.ts';
-import { covers, isUnknown } from './scope.ts';
+import { agrees, isUnknown, type Scope } from './scope.ts';
+import { beforeAll, type Sight, sightOf, withSight } from './sight.ts';
 import type { Named, SeriesNaming } from './vet.ts';
 
 /** One applied reading of the job. */
@@ -26,7 +29,9 @@ export interface Applied {
   readonly named: readonly Named[];
   /** What could not be read or sent: the series that they cover are unknown. */
   readonly problems: readonly Failure[];
-  /** The ratio metrics to compute. */
+  /** What was deliberately not read in this run. */
+  readonly unread?: readonly Scope[];
+  /** The ratio and derived metrics to compute. */
   readonly ratios: readonly Metric[];
   /** When it was read, on the monotonic clock. */
   readonly readAtMs: number;
@@ -52,8 +57,10 @@ interface TotalsOptions {
   /** What the very first run shows began at zero (the daemon's own counters). */
   readonly startsFromZero?: boolean;
   readonly onForget?: (path: string) => void;
-  /** Asked before a ratio's series is made: false where another job has it. */
+  /** Asked before a computed metric's series is made: false where another job has it. */
   readonly mayShow?: (path: string) => boolean;
+  /** Told what the function of a derived metric threw; there is no value then. */
+  readonly onBroken?: (metric: Metric, labels: Labels, thrown: unknown) => void;
 }
 
 export function createTotals(naming: Naming, options: TotalsOptions = {}): Totals {
@@ -61,9 +68,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   const entities = new Map<string, Entity>();
   const byOrigin = new Map<string, Entity>();
   let run = 0;
-  let sawAll = options.startsFromZero ?? false;
-  let problemsBefore: readonly Failure[] = [];
-  let readBeforeMs: number | undefined;
+  let past: readonly Sight[] = options.startsFromZero === true ? [beforeAll] : [];
 
   // A collector gives all samples of an entity one labels object, so the last answer is mostly the next one.
   let lastNames: readonly string[] | undefined;
@@ -75,29 +80,25 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     [lastNames, lastLabels] = [names, labels];
     return lastEntity;
   };
-  const startsFromZero = (labels: Labels): boolean =>
-    sawAll && !problemsBefore.some((problem) => covers(problem, labels));
+  const mayStart = (labels: Labels): boolean => sightOf(past, labels) !== undefined;
 
   const entityOf = ({ labels: names }: Metric, labels: Labels, origin?: string): Entity => {
     const key = entityKey(naming, names, labels);
-    let entity = entities.get(key);
-    if (entity === undefined) {
-      const fromZero = startsFromZero(labels);
-      const fresh = { series: new Map<string, Series>(), advancedIn: 0, recreatedIn: 0, placedIn: run };
-      entity = { key, labels, bornIn: run, fromZero, origin, ...fresh };
-      entities.set(key, entity);
-      lastLabels = undefined;
-      if (origin !== undefined) byOrigin.set(origin, entity);
-    }
+    const before = entities.get(key);
+    if (before !== undefined) return before;
+    const entity = newEntity({ key, labels, origin, fromZero: mayStart(labels) }, run);
+    entities.set(key, entity);
+    lastLabels = undefined;
+    if (origin !== undefined) byOrigin.set(origin, entity);
     return entity;
   };
 
   /** Another thing has this entity's name now: its counters begin anew, and its gauges just go on. */
   const takeOver = (entity: Entity, origin: string, labels: Labels): void => {
     if (entity.origin !== undefined && byOrigin.get(entity.origin) === entity) byOrigin.delete(entity.origin);
-    Object.assign(entity, { origin, labels, bornIn: run, placedIn: run, fromZero: startsFromZero(labels) });
+    Object.assign(entity, { origin, labels, bornIn: run, placedIn: run, fromZero: mayStart(labels) });
     byOrigin.set(origin, entity);
-    restart(entity);
+    restart(entity, run);
   };
 
   const remember = (path: string, metric: Metric, labels: Labels, origin?: string): Series => {
@@ -112,10 +113,11 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   const begin = (series: Series, old: true | undefined): void => {
     const { entity, path } = series;
     series.isFresh = false;
-    if (!entity.fromZero || entity.bornIn !== run || old === true) return;
-    if (problemsBefore.some((problem) => problem.evidence.series === path)) return;
+    const isNew = entity.fromZero && entity.bornIn === run && old !== true;
+    const sight = isNew ? sightOf(past, entity.labels, path) : undefined;
+    if (sight === undefined) return;
     series.total = 0;
-    series.readAtMs = readBeforeMs;
+    series.readAtMs = sight.readAtMs;
   };
 
   const forget = (series: Series): void => {
@@ -158,22 +160,22 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     return series;
   };
 
-  const newRatio = (metric: Metric, { labels }: Entity): Series | undefined => {
+  const newComputed = (metric: Metric, { labels }: Entity): Series | undefined => {
     const path = naming.path(metric, labels);
     return options.mayShow?.(path) === false ? undefined : remember(path, metric, labels);
   };
 
-  const measureRatios = (ratios: readonly Metric[], points: Point[]): void => {
-    for (const metric of ratios) {
+  const measureComputed = (metrics: readonly Metric[], points: Point[]): void => {
+    for (const metric of metrics) {
       for (const entity of entities.values()) {
-        const value = ratioOf(metric, entity.series, run);
+        const value = computedOf(metric, entity, run, options.onBroken);
         if (value === 'none') continue;
         const shown = entity.series.get(metric.name);
         if (value === 'unknown') {
           if (shown !== undefined) shown.seenIn = run;
           continue;
         }
-        const series = shown ?? newRatio(metric, entity);
+        const series = shown ?? newComputed(metric, entity);
         if (series === undefined) continue;
         series.seenIn = run;
         series.shown = true;
@@ -182,9 +184,9 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     }
   };
 
-  const dropVanished = (problems: readonly Failure[], points: Point[]): void => {
+  const dropVanished = (problems: readonly Failure[], unread: readonly Scope[], points: Point[]): void => {
     for (const series of known.values()) {
-      if (series.seenIn === run) continue;
+      if (series.seenIn === run || unread.some((scope) => agrees(scope, series.entity.labels))) continue;
       const hidden = problems.some((problem) => isUnknown(series, problem, naming));
       if (hidden && series.heldRuns < MAX_HELD_RUNS) {
         series.heldRuns += 1;
@@ -197,20 +199,19 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
 
   return {
     naming: { ...naming, find: ({ name, labels: names }, labels) => knownEntity(names, labels)?.series.get(name) },
-    apply({ named, problems, ratios, readAtMs }) {
+    apply({ named, problems, unread = [], ratios, readAtMs }) {
       run += 1;
       const { moved, left } = moveOrigins(named, { known, entities, byOrigin }, naming, run);
       lastLabels = undefined;
-      const fallen: Series[] = [];
-      const seen: Series[] = [];
+      const [fallen, seen]: [Series[], Series[]] = [[], []];
+      const at = { readAtMs, countedAtMs: undefined as number | undefined };
       for (const one of named) {
         const { sample } = one;
         const series = seriesOf(one, moved);
-        series.seenIn = run;
-        series.heldRuns = 0;
+        [series.seenIn, series.heldRuns, at.countedAtMs] = [run, 0, sample.countedAtMs];
         if (sample.metric.kind === 'counter' && series.isFresh) begin(series, sample.old);
-        if (sample.metric.kind === 'counter') advance(series, sample.value, readAtMs, run, fallen);
-        else series.value = Number(sample.value);
+        if (sample.metric.kind === 'counter') advance(series, sample.value, at, run, fallen);
+        else level(series, Number(sample.value), at);
         if (sample.quiet !== true) seen.push(series);
       }
       settleFallen(fallen, run);
@@ -220,8 +221,8 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         if (series.metric.kind === 'gauge') series.shown = true;
         points.push(point(series, series.value));
       }
-      measureRatios(ratios, points);
-      dropVanished(problems, points);
+      measureComputed(ratios, points);
+      dropVanished(problems, unread, points);
       for (const series of left) {
         const there = known.get(series.path);
         if (there === undefined) {
@@ -230,13 +231,11 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         } else if (series.shown && isRetagged(series.metric, series.entity.labels, there.entity.labels))
           points.push({ ...point(series, 0), taggedOnly: true });
       }
-      sawAll = true;
-      problemsBefore = problems;
-      readBeforeMs = readAtMs;
+      past = withSight(past, { problems, unread, readAtMs });
       return points;
     },
     rebase() {
-      sawAll = false;
+      past = [];
     },
     retire() {
       const last = [...known.values()].filter((series) => series.shown).map((series) => point(series, 0));

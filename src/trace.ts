@@ -49,9 +49,10 @@ export async function explain(
       const target = openTarget(key, config);
       const who = { target: target.name, collector: collector.name };
       try {
-        const atMs = clock.wallMs();
+        const [atMs, readAtMs] = [clock.wallMs(), clock.monotonicMs()];
+        const elapsedMs = (): number => clock.monotonicMs() - readAtMs;
         const trace = await visit(target, TIMEOUT_MS, clock, async (host) =>
-          collector.trace?.({ host, options, atMs }, what),
+          collector.trace?.({ host, options, atMs, readAtMs, elapsedMs }, what),
         );
         return { ...who, trace };
       } catch (thrown) {

@@ -1,6 +1,6 @@
 /** Drops and names what no sink can carry: numbers that are not finite or out of range, two claims to one series. */
 import { Failure } from './errors.ts';
-import type { Labels, Metric, Sample } from './metric.ts';
+import { isComputed, type Labels, type Metric, type Sample } from './metric.ts';
 import type { Naming } from './naming.ts';
 
 /** A series that the job had before, and what is noted of it here. */
@@ -111,7 +111,7 @@ export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Cl
       refused.set(path, wrong);
       continue;
     }
-    // What only feeds ratios is sent by nobody, so it takes no series from another job.
+    // What only feeds computed metrics is sent by nobody, so it takes no series from another job.
     const other = sample.quiet === true ? undefined : taker(path, known, index);
     if (other === undefined) named.push({ path, sample, known });
     else if (other.job !== job) claimed.set(path, foreign(other.job));
@@ -165,7 +165,7 @@ function wrongValue(names: readonly string[], labels: Labels): string | undefine
 }
 
 function fault({ metric, value }: Sample): string | undefined {
-  if (metric.kind === 'ratio') return 'a ratio is computed, not sampled';
+  if (isComputed(metric)) return `a ${metric.kind === 'ratio' ? 'ratio' : 'derived metric'} is computed, not sampled`;
   if (typeof value === 'bigint') return metric.kind === 'counter' && value < 0n ? `${value} is no total` : undefined;
   if (typeof value !== 'number') return `a ${typeof value} is not a number`;
   if (!Number.isFinite(value)) return `${value} is not finite`;

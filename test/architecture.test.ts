@@ -183,9 +183,20 @@ describe('collectors', () => {
 
 describe('pure modules', () => {
   const pure = [
-    ...['text', 'metric', 'errors', 'naming', 'vet', 'totals', 'increments', 'ratios', 'units'].map(
-      (name) => `src/${name}.ts`,
-    ),
+    ...[
+      'text',
+      'metric',
+      'errors',
+      'naming',
+      'vet',
+      'totals',
+      'increments',
+      'ratios',
+      'derived',
+      'sight',
+      'scope',
+      'units',
+    ].map((name) => `src/${name}.ts`),
     ...['lines', 'pack', 'series', 'pace'].map((name) => `src/sinks/${name}.ts`),
     ...folders.map((folder) => `collectors/${folder}/parse.ts`),
   ];

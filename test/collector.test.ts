@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Collector, defineCollector } from '../src/collector.ts';
 import { Failure } from '../src/errors.ts';
-import { counter, duration, gauge, type Metric, ratio, sample } from '../src/metric.ts';
+import { counter, derived, duration, gauge, growth, type Metric, ratio, sample } from '../src/metric.ts';
 
 const about = { unit: 'bytes', help: 'h', source: 's' };
 const backlog = gauge('backlog_bytes', { ...about, labels: ['device', 'class'] });
@@ -117,8 +117,25 @@ describe('defineCollector', () => {
 
   it('refuses an unknown kind', () => {
     expect(complaint({ ...sound, metrics: { sent: { ...sent, kind: 'histogram' } } })).toBe(
-      'collector "htb": metric sent_bytes: kind must be one of gauge, counter, ratio, duration',
+      'collector "htb": metric sent_bytes: kind must be one of gauge, counter, ratio, derived, duration',
     );
+  });
+
+  it('refuses what cannot be derived: other labels, other kinds, nothing at all', () => {
+    const level = gauge('level', { ...about, labels: ['device'] });
+    const other = gauge('other', { ...about, labels: ['port'] });
+    const rest = { unit: 'x', help: 'h', compute: () => 1 };
+    const fault = (metric: unknown) => complaint({ ...sound, metrics: { metric } });
+    const sum = derived('sum', { ...rest, of: { level, other: other as unknown as typeof level } });
+    expect(fault(sum)).toBe(
+      'collector "htb": metric sum: other has the labels [port]; expected those of the first, [device]',
+    );
+    expect(fault(derived('twice', { ...rest, of: { sum } }))).toContain(
+      'sum is a derived; it can be derived from gauges and counters alone',
+    );
+    expect(fault({ ...sum, of: undefined })).toContain('make what is derived with derived(), rate() or growth()');
+    const fine = { level, grown: growth('growth', { of: level, help: 'h' }) };
+    expect(defineCollector({ ...sound, metrics: fine }).metrics).toBe(fine);
   });
 
   it.each([[undefined], ['device'], [['a:b']], [['a|b']], [['a;b']], [[5]]])(

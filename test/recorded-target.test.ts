@@ -301,3 +301,30 @@ describe('session.yaml', () => {
     expect(() => record(session)).toThrow();
   });
 });
+
+describe('what was recorded over HTTP', () => {
+  const http = {
+    'http://127.0.0.1:15672/api/overview': 'overview.json',
+    'http://127.0.0.1:15692/metrics': 'metrics.txt',
+    'http://127.0.0.1:15672/api/queues?page=1': { failure: { code: 'E_AUTH', message: 'not you', status: 401 } },
+  };
+  const files = { 'overview.json': '{"node":"a"}\n', 'metrics.txt': 'up 1\n' };
+
+  it('is JSON, text or a failure, and all of it is asked for', async () => {
+    const target = record({ http }, files);
+    const host = target.open(never);
+    expect(await host.getJson('http://127.0.0.1:15672/api/overview')).toEqual({ node: 'a' });
+    expect(target.unasked()).toHaveLength(2);
+    expect(await host.getText('http://127.0.0.1:15692/metrics')).toBe('up 1\n');
+    await expect(host.getJson('http://127.0.0.1:15672/api/queues?page=1')).rejects.toMatchObject({
+      ...{ code: 'E_AUTH', message: 'not you', evidence: { status: 401 } },
+    });
+    expect(target.unasked()).toEqual([]);
+  });
+
+  it('does not exist under another query, and is refused as a real answer is', async () => {
+    const host = record({ http }, files).open(never);
+    await expect(host.getJson('http://127.0.0.1:15672/api/queues')).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+    await expect(host.getJson('http://127.0.0.1:15692/metrics')).rejects.toMatchObject({ code: 'E_PARSE' });
+  });
+});

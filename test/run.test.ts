@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { tcp } from '../collectors/tcp/index.ts';
 import { systemClock } from '../src/clock.ts';
-import { type Collector, defineCollector } from '../src/collector.ts';
+import { type Collector, defineCollector, type Reading } from '../src/collector.ts';
 import { Failure } from '../src/errors.ts';
 import { localTarget } from '../src/hosts/local.ts';
 import { gauge, sample } from '../src/metric.ts';
@@ -42,6 +42,29 @@ describe('run', () => {
     expect(batch.failure).toBeUndefined();
     expect(clock.timers).toBe(0);
   });
+
+  it('tells the collector when it began, on the clock that nobody sets too', async () => {
+    const clock = fakeClock(1_700_000_000_000);
+    await clock.advance(5000);
+    const batch = await run(
+      plan(async ({ readAtMs }) => ({ samples: [sample(one, readAtMs)] })),
+      clock,
+    );
+    expect(batch.reading.samples[0]?.value).toBe(batch.readAtMs);
+    expect(batch.readAtMs).toBe(clock.monotonicMs());
+  });
+
+  it.each([[{}], [[null]], [['all']]])(
+    'refuses an unread of %j, which would break what looks at it',
+    async (unread) => {
+      const reading = { samples: [], unread } as unknown as Reading;
+      const { failure } = await run(
+        plan(async () => reading),
+        fakeClock(),
+      );
+      expect(failure).toMatchObject({ code: 'E_BUG', message: expect.stringContaining('"unread" that is no list') });
+    },
+  );
 
   it('ends a collector that never comes back, and measures until the deadline', async () => {
     const clock = fakeClock();

@@ -44,7 +44,7 @@ it('asks vswitchd for the flows of that address alone, and does without it where
   );
   const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
   const host = (readFile: Host['readFile']): Host => ({
-    ...{ name: 'hv01', run: gone, getJson: gone, netlink: gone, readFile },
+    ...{ name: 'hv01', run: gone, getJson: gone, getText: gone, netlink: gone, readFile },
     connect: async (path) => sockets.connect(path, new AbortController().signal),
     keep: () => {
       throw new Error('nothing is kept');
@@ -77,7 +77,7 @@ it('waits two seconds for a vswitchd that hangs, and no longer', async () => {
   try {
     const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
     const host: Host = {
-      ...{ name: 'hv01', run: gone, getJson: gone, netlink: gone, readFile: async () => '12\n' },
+      ...{ name: 'hv01', run: gone, getJson: gone, getText: gone, netlink: gone, readFile: async () => '12\n' },
       connect: async () => client,
       keep: () => {
         throw new Error('nothing is kept');

@@ -62,7 +62,7 @@ function machine(programs: (command: string, bridge: string) => string | Promise
   const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
   const kept = keeper({ connect: gone });
   const host: Host = {
-    ...{ name: 'hv01', readFile: gone, connect: gone, getJson: gone, netlink: gone, keep: kept.keep },
+    ...{ name: 'hv01', readFile: gone, connect: gone, getJson: gone, getText: gone, netlink: gone, keep: kept.keep },
     async run(argv) {
       const [command = '', socket = ''] = argv.slice(argv.indexOf('--') + 1);
       const bridge = /^unix:\/run\/ovs\/(.+)\.mgmt$/.exec(socket)?.[1] ?? socket;

@@ -24,7 +24,13 @@ async function readings(recording: string, more: object = {}, change: Change = (
   const all: Reading[] = [];
   for (const [index] of session.readings.entries()) {
     const host = target.open(new AbortController().signal);
-    all.push(await htb.collect({ host: { ...host, ...change(host) }, options, atMs: index * 10_000 }));
+    all.push(
+      await htb.collect({
+        host: { ...host, ...change(host) },
+        options,
+        ...{ atMs: index * 10_000, readAtMs: index * 10_000, elapsedMs: () => 0 },
+      }),
+    );
   }
   return all;
 }

@@ -28,6 +28,7 @@ function job(options: object = {}) {
     keep: keeper({ connect: () => Promise.reject(new Error('no sockets')) }).keep,
     connect: () => Promise.reject(new Failure('E_NOT_FOUND', 'no sockets')),
     getJson: () => Promise.reject(new Failure('E_NOT_FOUND', 'no http')),
+    getText: () => Promise.reject(new Failure('E_NOT_FOUND', 'no http')),
     netlink: () => Promise.reject(new Failure('E_NOT_FOUND', 'no netlink')),
     async readFile() {
       if (isLate) throw new Failure('E_TIMEOUT', 'the deadline passed');
@@ -49,7 +50,7 @@ function job(options: object = {}) {
   let atMs = 0;
   const read = async () => {
     atMs += 10_000;
-    return htb.collect({ host, options: htb.options.parse({ source: 'tc', ...options }), atMs });
+    return htb.collect({ host, options: htb.options.parse({ source: 'tc', ...options }), atMs, readAtMs: atMs, elapsedMs: () => 0 });
   };
   return {
     async run(now: Devices): Promise<Record<string, number | null>> {

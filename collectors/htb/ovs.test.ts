@@ -31,7 +31,13 @@ it('a database that may not be read costs the names and the drift, and no class 
   const totals = createTotals(naming);
   const read = async (atMs: number, classes: Readonly<Record<string, number>>) => {
     text = dump(classes);
-    const { samples, problems = [] } = await htb.collect({ host, options: htb.options.parse({}), atMs });
+    const { samples, problems = [] } = await htb.collect({
+      host,
+      options: htb.options.parse({}),
+      atMs,
+      readAtMs: atMs,
+      elapsedMs: () => 0,
+    });
     expect(problems.map(({ code, evidence }) => [code, evidence.labels])).toEqual([['E_DENIED', { about: 'ovs' }]]);
     const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
     const points = totals.apply({ named, problems, ratios: [], readAtMs: atMs });

@@ -110,7 +110,7 @@ function given(answer: string | Failure | undefined): string {
 
 async function trace(what: string, scene: Scene = {}, options: object = {}): Promise<Trace | undefined> {
   const parsed = htb.options.parse({ source: 'tc', ...options });
-  return htb.trace?.({ host: machine(scene), options: parsed, atMs: 0 }, what);
+  return htb.trace?.({ host: machine(scene), options: parsed, atMs: 0, readAtMs: 0, elapsedMs: () => 0 }, what);
 }
 
 const kinds = (chain: readonly Hop[] = []): string[] => chain.map(({ kind, identity = '?' }) => `${kind} ${identity}`);

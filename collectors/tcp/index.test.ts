@@ -26,6 +26,7 @@ function hostOf(programs: (command: string) => string | Promise<string>, files: 
     },
     connect: () => Promise.reject(missing('socket')),
     getJson: () => Promise.reject(missing('url')),
+    getText: () => Promise.reject(missing('url')),
     netlink: () => Promise.reject(missing('netlink')),
     keep: () => {
       throw new Error('nothing is kept');
@@ -37,7 +38,13 @@ const noPrograms = (): string => {
   throw new Failure('E_NOT_FOUND', 'no programs here');
 };
 const collect = async (host: Host, options: object = {}) => {
-  const { samples, problems = [] } = await tcp.collect({ host, options: tcp.options.parse(options), atMs: 0 });
+  const { samples, problems = [] } = await tcp.collect({
+    host,
+    options: tcp.options.parse(options),
+    atMs: 0,
+    readAtMs: 0,
+    elapsedMs: () => 0,
+  });
   const namespaces = [...new Set(samples.map(({ labels }) => labels.namespace ?? '(own)'))].sort();
   return { samples, namespaces, problems: problems.map(({ code, message }) => `${code} ${message}`) };
 };

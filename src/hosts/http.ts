@@ -1,106 +1,126 @@
-/** GETs JSON over HTTP: explicit timeouts, no retry, no redirect, bounded body (the only importer of got). */
+/** GETs over HTTP: explicit timeouts, no retry, no redirect, bounded body (the only importer of got). */
+import type { Request, Response } from 'got';
 import type { HttpOptions } from '../collector.ts';
-import { Failure, systemCode } from '../errors.ts';
-import { quoted } from '../text.ts';
+import { Failure } from '../errors.ts';
+import { credentialsOf, type Identity } from './http-credentials.ts';
+import { located, requestFailure, statusFailure, withoutSecrets } from './http-failures.ts';
+import { jsonOf, textOf } from './http-text.ts';
 
-export async function getJson(
-  url: string,
-  options: HttpOptions & { readonly maxBytes: number },
-  deadline: AbortSignal,
-): Promise<unknown> {
+type Bounded = HttpOptions & { readonly maxBytes: number };
+
+/** How much of an answer that is none is looked at for its reason, and how long it is waited for. */
+const REASON_BYTES = 4096;
+const REASON_MS = 1000;
+
+export async function getJson(url: string, options: Bounded, deadline: AbortSignal): Promise<unknown> {
+  const { body, html } = await get(url, 'application/json', options, deadline);
+  return jsonOf(body, html, withoutSecrets(url));
+}
+
+export async function getText(url: string, options: Bounded, deadline: AbortSignal): Promise<string> {
+  const { body, html } = await get(url, 'text/plain, */*;q=0.5', options, deadline);
+  return textOf(body, html, withoutSecrets(url));
+}
+
+interface Answer {
+  readonly body: Buffer;
+  /** The server says that it is a page for people. */
+  readonly html: boolean;
+}
+
+async function get(text: string, accept: string, options: Bounded, deadline: AbortSignal): Promise<Answer> {
   if (deadline.aborted) throw deadline.reason;
-  const shown = withoutSecrets(url);
-  // Loaded at first use: a daemon that asks no HTTP server does not pay for the client.
-  const { default: got, HTTPError } = await import('got');
-  const stream = got.stream(url, {
-    retry: { limit: 0 },
-    followRedirect: false,
-    throwHttpErrors: true,
-    decompress: true,
-    timeout: { lookup: 5000, connect: 5000, secureConnect: 5000, socket: 15_000 },
-    headers: { accept: 'application/json', ...options.headers },
-    signal: deadline,
-    ...(options.username === undefined ? {} : { username: options.username }),
-    ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.certificateAuthority === undefined
-      ? {}
-      : { https: { certificateAuthority: options.certificateAuthority } }),
-  });
+  const shown = withoutSecrets(text);
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined) return ask(text, shown, accept, options, deadline);
+  const patience = new AbortController();
+  const timer = setTimeout(() => {
+    patience.abort(new Failure('E_TIMEOUT', `did not answer within ${timeoutMs / 1000} s`, { url: shown }));
+  }, timeoutMs);
   try {
-    const chunks: Buffer[] = [];
-    let total = 0;
-    for await (const chunk of stream) {
-      total += chunk.length;
-      if (total > options.maxBytes) {
-        throw new Failure('E_OUTPUT_SIZE', `${shown} answered with more than ${options.maxBytes} bytes`, {
-          url: shown,
-        });
-      }
-      chunks.push(chunk);
-    }
-    const status = stream.response?.statusCode ?? 0;
-    if (status < 200 || status > 299) throw statusFailure(status, shown);
-    return parseJson(Buffer.concat(chunks), shown);
-  } catch (thrown) {
-    if (deadline.aborted) throw located(deadline.reason as Failure, shown);
-    if (thrown instanceof Failure) throw thrown;
-    if (thrown instanceof HTTPError) throw statusFailure(thrown.response.statusCode, shown);
-    throw requestFailure(thrown, shown);
+    return await ask(text, shown, accept, options, AbortSignal.any([deadline, patience.signal]));
   } finally {
-    stream.destroy();
+    clearTimeout(timer);
   }
 }
 
-function parseJson(body: Buffer, url: string): unknown {
-  let text: string;
+async function ask(text: string, shown: string, accept: string, options: Bounded, until: AbortSignal): Promise<Answer> {
+  const identity = await credentialsOf(text, options, until);
+  if (until.aborted) throw located(until.reason as Failure, shown);
+  // Loaded at first use: a daemon that asks no HTTP server does not pay for the client.
+  const { default: got } = await import('got');
+  let stream: Request | undefined;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new Failure('E_PARSE', `${url} answered with bytes that are no UTF-8`, { url });
+    stream = got.stream(identity.url, {
+      retry: { limit: 0 },
+      followRedirect: false,
+      throwHttpErrors: false,
+      // It would cost the server more, and a small answer could become a huge one.
+      decompress: false,
+      timeout: { lookup: 5000, connect: 5000, secureConnect: 5000, socket: 15_000 },
+      headers: { accept, ...identity.headers, ...options.headers },
+      https: identity.https,
+      signal: until,
+    });
+    const open = stream;
+    // What breaks between two reads is told by the next one.
+    open.on('error', () => {});
+    const response = await new Promise<Response>((resolve, reject) => {
+      open.once('response', resolve).once('error', reject);
+    });
+    return await answerOf(open, response, shown, options, identity);
+  } catch (thrown) {
+    if (until.aborted) throw located(until.reason as Failure, shown);
+    throw thrown instanceof Failure ? thrown : requestFailure(thrown, new URL(identity.url), shown);
+  } finally {
+    stream?.destroy();
   }
+}
+
+async function answerOf(
+  stream: Request,
+  { statusCode: status, headers }: Response,
+  url: string,
+  { maxBytes, statuses = [] }: Bounded,
+  { secrets }: Identity,
+): Promise<Answer> {
+  if ((status < 200 || status > 299) && !statuses.includes(status)) {
+    throw statusFailure(status, url, await beginningOf(stream), secrets);
+  }
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new Failure('E_PARSE', `${url} answers compressed, which was not asked for`, { url, text: encoding });
+  }
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(url, maxBytes);
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of stream) {
+    total += chunk.length;
+    if (total > maxBytes) throw tooLarge(url, maxBytes);
+    chunks.push(chunk);
+  }
+  return { body: Buffer.concat(chunks), html: /^text\/html\b/i.test(headers['content-type'] ?? '') };
+}
+
+function tooLarge(url: string, maxBytes: number): Failure {
+  return new Failure('E_OUTPUT_SIZE', `${url} answered with more than ${maxBytes} bytes`, { url });
+}
+
+/** The first bytes of a body that may say why; what breaks or drips is enough as it is. */
+async function beginningOf(stream: Request): Promise<string> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  const timer = setTimeout(() => stream.destroy(), REASON_MS);
   try {
-    return JSON.parse(text);
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      total += chunk.length;
+      if (total >= REASON_BYTES) break;
+    }
   } catch {
-    throw new Failure('E_PARSE', `${url} answered with something else than JSON: ${quoted(text, 80)}`, { url });
+    // The status is the news.
+  } finally {
+    clearTimeout(timer);
   }
-}
-
-function statusFailure(status: number, url: string): Failure {
-  if (status === 401)
-    return new Failure('E_AUTH', `${url} does not accept the user or password (401)`, { url, status });
-  if (status === 403) return new Failure('E_DENIED', `${url} forbids this user the request (403)`, { url, status });
-  if (status === 404) return new Failure('E_NOT_FOUND', `${url} does not exist there (404)`, { url, status });
-  if (status >= 300 && status < 400) {
-    return new Failure(
-      'E_HTTP_STATUS',
-      `${url} redirects (${status}), which is not followed; configure the final URL`,
-      { url, status },
-    );
-  }
-  return new Failure('E_HTTP_STATUS', `${url} answered with status ${status}`, { url, status });
-}
-
-function requestFailure(thrown: unknown, url: string): Failure {
-  const code = systemCode(thrown);
-  const cause = thrown;
-  if (code === 'ETIMEDOUT' || code === 'ERR_GOT_REQUEST_TIMEOUT') {
-    return new Failure('E_TIMEOUT', `${url} did not answer in time`, { url, cause });
-  }
-  const tls = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code ?? '');
-  if (tls) return new Failure('E_AUTH', `${url}: its certificate is not accepted (${code})`, { url, cause });
-  return new Failure('E_CONNECT', `${url}: ${code ?? (thrown as Error).message}`, { url, cause });
-}
-
-function located(failure: Failure, url: string): Failure {
-  return new Failure(failure.code, `${url}: ${failure.message}`, { ...failure.evidence, url, cause: failure });
-}
-
-/** A URL for messages: without user, password and query. */
-function withoutSecrets(url: string): string {
-  try {
-    const { protocol, host, pathname } = new URL(url);
-    return `${protocol}//${host}${pathname}`;
-  } catch {
-    return quoted(url.replace(/\/\/[^@/]*@/, '//'));
-  }
+  return Buffer.concat(chunks).subarray(0, REASON_BYTES).toString('utf8');
 }

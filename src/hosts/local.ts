@@ -1,7 +1,7 @@
 /** This machine: programs, files, unix sockets and HTTP, each ended by the run's deadline. */
-
+import type { HttpOptions } from '../collector.ts';
 import { readWhole } from './file.ts';
-import { getJson } from './http.ts';
+import { getJson, getText } from './http.ts';
 import { createRtnetlink } from './netlink.ts';
 import { runProgram } from './program.ts';
 import { connectUnix } from './socket.ts';
@@ -21,6 +21,7 @@ export const localLimits: LocalLimits = { maxOutputBytes: 64 * 1024 * 1024, kill
 export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Target {
   const bounds = { ...localLimits, ...limits };
   const rtnetlink = createRtnetlink();
+  const bounded = (options: HttpOptions = {}) => ({ ...options, maxBytes: options.maxBytes ?? bounds.maxOutputBytes });
   const kept = keeper({ connect: (path, until) => connectUnix(path, until).answer });
   return {
     name,
@@ -43,7 +44,8 @@ export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Ta
         run: (argv) => follow(runProgram(argv, deadline, bounds)),
         readFile: (path) => follow(readWhole(path, deadline, bounds.maxOutputBytes)),
         connect: (path) => follow(connectUnix(path, deadline)),
-        getJson: (url, options) => getJson(url, { maxBytes: bounds.maxOutputBytes, ...options }, deadline),
+        getJson: (url, options) => getJson(url, bounded(options), deadline),
+        getText: (url, options) => getText(url, bounded(options), deadline),
         netlink: (request) => within(deadline, rtnetlink.dump(request)),
         keep(key, make) {
           // What goes on in a run that is over must not change what the next one knows.

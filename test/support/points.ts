@@ -7,7 +7,7 @@ const about = { unit: 'things', help: 'For tests.', source: 'test' };
 export function point(path: string, value: number, kind: Metric['kind'] = 'gauge'): Point {
   const name = path.split('.').at(-1) ?? path;
   const base = path.slice(0, Math.max(0, path.lastIndexOf('.')));
-  const make = { gauge, ratio: gauge, counter, duration }[kind];
+  const make = { gauge, ratio: gauge, derived: gauge, counter, duration }[kind];
   const metric = { ...make(name, about), kind };
   return { path, base, metric, labels: {}, value, ...(kind === 'counter' ? { total: value } : {}) };
 }

@@ -9,10 +9,16 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { NetlinkRequest } from '../../src/collector.ts';
 import { type Code, codes, type Evidence, Failure } from '../../src/errors.ts';
+import { textOf as bodyText, jsonOf } from '../../src/hosts/http-text.ts';
 import { keeper, type Target, within } from '../../src/hosts/target.ts';
 import { exchangesOf, questionsOf, recordedSockets, type SocketAnswer, socketQuestion } from './recorded-sockets.ts';
 
-const failure = z.strictObject({ code: z.enum(Object.keys(codes) as [Code, ...Code[]]), message: z.string().min(1) });
+const failure = z.strictObject({
+  code: z.enum(Object.keys(codes) as [Code, ...Code[]]),
+  message: z.string().min(1),
+  /** Of an HTTP answer. */
+  status: z.int().min(100).max(599).optional(),
+});
 const argv = z.array(z.string()).min(1);
 const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
 
@@ -25,6 +31,8 @@ const answersShape = {
     .default([]),
   /** Path of a unix socket → what it says there (JSON-RPC), or why nobody can connect. */
   sockets: z.record(z.string().startsWith('/'), z.union([exchangesOf, z.strictObject({ failure })])).default({}),
+  /** URL → file with the body, JSON or text, or why there was none. */
+  http: z.record(z.url(), z.union([z.string(), z.strictObject({ failure })])).default({}),
   /** Message type and, where it matters, the request's body (hex, quoted) → file with the received messages. */
   netlink: z
     .array(
@@ -60,13 +68,14 @@ export interface Session {
 }
 
 const fileKey = (path: string): string => `file ${path}`;
+const httpKey = (url: string): string => `http ${url}`;
 const programKey = (words: readonly string[]): string => `program ${JSON.stringify(words)}`;
 
 const netlinkKey = (type: number, body?: string): string => `netlink ${type}${body === undefined ? '' : ` ${body}`}`;
 
 export function readSession(folder: string): Session {
   const data = sessionFile.parse(parse(readFileSync(join(folder, 'session.yaml'), 'utf8')));
-  const readings = (data.readings ?? [data]).map(({ files, programs, sockets, netlink }) => {
+  const readings = (data.readings ?? [data]).map(({ files, programs, sockets, http, netlink }) => {
     const recorded = new Map<string, Answer>();
     const add = (question: string, answer: Answer): void => {
       if (recorded.has(question)) throw new Error(`${folder}/session.yaml answers twice: ${question}`);
@@ -74,6 +83,8 @@ export function readSession(folder: string): Session {
     };
     for (const [path, answer] of Object.entries(files))
       add(fileKey(path), typeof answer === 'string' ? { file: answer } : answer);
+    for (const [url, answer] of Object.entries(http))
+      add(httpKey(url), typeof answer === 'string' ? { file: answer } : answer);
     for (const { argv: words, ...answer } of programs) add(programKey(words), answer);
     for (const [path, answer] of Object.entries(sockets)) {
       if ('failure' in answer) add(socketQuestion(path), answer);
@@ -109,7 +120,10 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
   const demand = (index: number, question: string, evidence: Evidence): Exclude<Answer, { failure: unknown }> => {
     const answer = lookIn(index, question);
     if (answer === undefined) throw new Failure('E_NOT_FOUND', `${question} is not in the recording`, evidence);
-    if ('failure' in answer) throw new Failure(answer.failure.code, answer.failure.message, evidence);
+    if ('failure' in answer) {
+      const { code, message, status } = answer.failure;
+      throw new Failure(code, message, status === undefined ? evidence : { ...evidence, status });
+    }
     return answer;
   };
   const contentOf = async (index: number, question: string, evidence: Evidence): Promise<Buffer> => {
@@ -139,9 +153,7 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
       runs += 1;
       const index = readingOf(runs);
       sockets.begin();
-      const refuse = async (what: string): Promise<never> => {
-        throw new Failure('E_NOT_FOUND', `${what} is not in the recording`);
-      };
+      const body = (url: string): Promise<Buffer> => contentOf(index, httpKey(url), { url });
       const dump = async ({ type, body }: NetlinkRequest): Promise<readonly Uint8Array[]> => {
         const exact = netlinkKey(type, Buffer.from(body).toString('hex'));
         return [await contentOf(index, readings[index]?.has(exact) ? exact : netlinkKey(type), {})];
@@ -151,7 +163,16 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
         run: (words) => within(deadline, textOf(index, programKey(words), { argv: words })),
         readFile: (path) => within(deadline, textOf(index, fileKey(path), { path })),
         connect: (path) => within(deadline, connect(path, deadline)),
-        getJson: (url) => within(deadline, refuse(url)),
+        getJson: (url) =>
+          within(
+            deadline,
+            body(url).then((bytes) => jsonOf(bytes, false, url)),
+          ),
+        getText: (url) =>
+          within(
+            deadline,
+            body(url).then((bytes) => bodyText(bytes, false, url)),
+          ),
         netlink: (request) => within(deadline, dump(request)),
         keep(key, make) {
           deadline.throwIfAborted();

@@ -25,6 +25,7 @@ const needed: Readonly<Record<string, string>> = {
   ps: 'procps',
   'systemd-notify': 'systemd',
   openssl: 'openssl',
+  rabbitmqctl: 'rabbitmq-server',
 };
 
 const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
@@ -32,8 +33,8 @@ const has = (program: string): boolean =>
   spawnSync('/bin/sh', ['-c', 'command -v "$1"', 'sh', program], { env: { PATH: path } }).status === 0;
 
 /**
- * Installing openvswitch-switch would start a switch on this machine, which is not ours to do. Debian's scripts start
- * services through two programs, found in the PATH that apt gives them: here they find these, which do nothing.
+ * Installing openvswitch-switch or rabbitmq-server would start a switch, a broker and Erlang's port mapper on this
+ * machine, which is not ours to do. Debian's scripts start services through two programs, found in the PATH that apt gives them: here they find these, which do nothing.
  * A policy-rc.d would do the same, but it is the machine's own file, and a killed installation would leave it behind.
  */
 function withoutServices<Result>(work: (dpkgPath: string) => Result): Result {

@@ -8,8 +8,9 @@ import { flows } from './flows.ts';
 import { htb } from './htb.ts';
 import { idle } from './idle.ts';
 import { loss } from './loss.ts';
+import { rabbitmqBench } from './rabbitmq.ts';
 
-const benches = { loss, cost, idle, day, htb, flows } as const;
+const benches = { loss, cost, idle, day, htb, flows, rabbitmq: rabbitmqBench } as const;
 const asked = process.argv.slice(2);
 for (const name of asked) {
   if (name in benches) continue;

@@ -30,7 +30,13 @@ function machine(recording: string, programs: Readonly<Record<string, string | F
 }
 
 async function check(host: Host, options: object = { source: 'tc' }): Promise<string[]> {
-  const verdicts = await htb.check?.({ host, options: htb.options.parse(options), atMs: 0, readAtMs: 0, elapsedMs: () => 0 });
+  const verdicts = await htb.check?.({
+    host,
+    options: htb.options.parse(options),
+    atMs: 0,
+    readAtMs: 0,
+    elapsedMs: () => 0,
+  });
   return (verdicts ?? []).map(({ level, text }) => `${level} ${text}`);
 }
 

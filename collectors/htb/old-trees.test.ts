@@ -50,7 +50,13 @@ function job(options: object = {}) {
   let atMs = 0;
   const read = async () => {
     atMs += 10_000;
-    return htb.collect({ host, options: htb.options.parse({ source: 'tc', ...options }), atMs, readAtMs: atMs, elapsedMs: () => 0 });
+    return htb.collect({
+      host,
+      options: htb.options.parse({ source: 'tc', ...options }),
+      atMs,
+      readAtMs: atMs,
+      elapsedMs: () => 0,
+    });
   };
   return {
     async run(now: Devices): Promise<Record<string, number | null>> {

@@ -313,7 +313,13 @@ test('check says what was tried, and which groups will fail', async () => {
   const { options, readings } = session('ovs3.1-flow-groups');
   const target = recordedTarget('hv01', { options, readings, references: [] });
   const host = target.open(new AbortController().signal);
-  const verdicts = await ovs.check?.({ host, options: ovs.options.parse(options), atMs: 0, readAtMs: 0, elapsedMs: () => 0 });
+  const verdicts = await ovs.check?.({
+    host,
+    options: ovs.options.parse(options),
+    atMs: 0,
+    readAtMs: 0,
+    elapsedMs: () => 0,
+  });
   await target.close();
   const shown = (verdicts ?? []).map(({ level, text }) => `${level} ${text}`);
   expect(shown).toContainEqual(expect.stringMatching(/^ok database .*answers/));
@@ -328,7 +334,13 @@ test('check says whose a socket is that may not be used', async () => {
   const reading = but(DB, { 'socket /var/run/openvswitch/db.sock': failing('E_DENIED'), [stat]: failing('E_EXIT') });
   const target = recordedTarget('hv01', { options: {}, readings: [reading], references: [] });
   const host = target.open(new AbortController().signal);
-  const verdicts = await ovs.check?.({ host, options: ovs.options.parse({}), atMs: 0, readAtMs: 0, elapsedMs: () => 0 });
+  const verdicts = await ovs.check?.({
+    host,
+    options: ovs.options.parse({}),
+    atMs: 0,
+    readAtMs: 0,
+    elapsedMs: () => 0,
+  });
   await target.close();
   expect(verdicts?.[0]).toMatchObject({ level: 'fail', text: expect.stringMatching(/^E_DENIED: as recorded: run as/) });
   expect(target.unasked()).not.toContain(`run 1: ${stat}`);

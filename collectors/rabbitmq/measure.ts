@@ -1,0 +1,182 @@
+/** Records → samples. Pure. What is undefined is left out. */
+import type { Metric, Sample } from '../../src/metric.ts';
+import { messageMetrics as metrics } from './metrics.ts';
+import { brokerMetrics } from './metrics-broker.ts';
+import type { Counts, Depth, ExchangeRecord, LinkRecord, NodeRecord, QueueRecord, Status } from './record.ts';
+import type { Verdict } from './stuck.ts';
+import type { GroupSums, Sums } from './survey.ts';
+
+type Named = Readonly<Record<string, string | undefined>>;
+
+/** The states and types that brokers have had; any other is `other`, so that nothing unbounded becomes a series. */
+const STATES: ReadonlySet<string> = new Set([
+  ...['running', 'idle', 'flow', 'down', 'stopped', 'crashed', 'minority', 'terminated', 'live', 'unresponsive'],
+]);
+const TYPES: ReadonlySet<string> = new Set(['classic', 'quorum', 'stream']);
+
+type Add = (metric: Metric, value: number | boolean | undefined, labels: Named, countedAtMs?: number) => void;
+
+/** Adds samples to a list, and skips what is unknown. */
+export interface Measure {
+  readonly samples: readonly Sample[];
+  readonly add: Add;
+  /** What is sent as no series of its own, but as a part of others. */
+  readonly feed: Add;
+}
+
+export function createMeasure(): Measure {
+  const samples: Sample[] = [];
+  return {
+    samples,
+    add(metric, value, labels, countedAtMs) {
+      if (value !== undefined) samples.push({ metric, value: Number(value), labels, countedAtMs });
+    },
+    feed(metric, value, labels, countedAtMs) {
+      if (value !== undefined) samples.push({ metric, value: Number(value), labels, countedAtMs, quiet: true });
+    },
+  };
+}
+
+function measureDepth({ add }: Measure, { messages, ready, unacked, countedAtMs }: Depth, labels: Named): void {
+  add(metrics.messages, messages, labels, countedAtMs);
+  add(metrics.ready, ready, labels, countedAtMs);
+  add(metrics.unacked, unacked, labels, countedAtMs);
+}
+
+function measureCounts({ add, feed }: Measure, counts: Counts | undefined, labels: Named): void {
+  if (counts === undefined) return;
+  const { countedAtMs } = counts;
+  add(metrics.published, counts.published, labels, countedAtMs);
+  add(metrics.delivered, counts.delivered, labels, countedAtMs);
+  add(metrics.acked, counts.acked, labels, countedAtMs);
+  add(metrics.redelivered, counts.redelivered, labels, countedAtMs);
+  add(metrics.got, counts.got, labels, countedAtMs);
+  add(metrics.returned, counts.returned, labels, countedAtMs);
+  add(metrics.confirmed, counts.confirmed, labels, countedAtMs);
+  feed(metrics.settled, counts.settled, labels, countedAtMs);
+}
+
+export function measureQueue(
+  to: Measure,
+  queue: QueueRecord,
+  verdict: Verdict | undefined,
+  cluster: string | undefined,
+): void {
+  const labels = { cluster, scope: 'queue', vhost: queue.vhost, queue: queue.name };
+  measureDepth(to, queue, labels);
+  measureCounts(to, queue.counts, labels);
+  to.add(metrics.consumers, queue.consumers, labels);
+  to.add(metrics.consumer_utilisation, queue.consumerUtilisation, labels);
+  to.add(metrics.memory_bytes, queue.memoryBytes, labels);
+  to.add(metrics.stuck, verdict?.stuck, labels);
+  const { state, type, leader } = queue;
+  if (verdict?.reason !== undefined) to.add(metrics.stuck_reason, true, { ...labels, reason: verdict.reason });
+  if (state !== undefined) to.add(metrics.state, true, { ...labels, state: STATES.has(state) ? state : 'other' });
+  if (type !== undefined) to.add(metrics.type, true, { ...labels, type: TYPES.has(type) ? type : 'other' });
+  if (leader !== undefined) to.add(metrics.leader, true, { ...labels, node: leader });
+}
+
+export function measureGroup(to: Measure, group: GroupSums, cluster: string | undefined): void {
+  const labels = { cluster, scope: 'group', vhost: group.vhost, queue: group.group };
+  measureDepth(to, group, labels);
+  to.add(metrics.consumers, group.consumers, labels);
+  to.add(metrics.memory_bytes, group.memoryBytes, labels);
+  to.add(metrics.queues, group.queues, labels);
+  to.add(metrics.unconsumed_queues, group.unconsumed, labels);
+}
+
+/** Sums over the listed queues; of the whole broker, and of each vhost, where the list had all of them. */
+export interface ListSums {
+  readonly all: Sums | undefined;
+  readonly vhosts: ReadonlyMap<string, Sums>;
+}
+
+/** The status, with the sums over the listed queues where the broker itself gave none. */
+export function measureStatus(
+  to: Measure,
+  status: Status,
+  sums: ListSums | undefined,
+  cluster: string | undefined,
+): void {
+  for (const one of status.vhosts) {
+    const labels = { cluster, scope: 'vhost', vhost: one.vhost, queue: undefined };
+    const summed = sums?.vhosts.get(one.vhost);
+    measureDepth(to, one.messages === undefined && summed !== undefined ? summed : one, labels);
+    measureCounts(to, one.counts, labels);
+    to.add(metrics.queues, summed?.queues, labels);
+    to.add(brokerMetrics.vhost_running, one.running, { cluster, scope: 'vhost', vhost: one.vhost });
+  }
+  for (const one of status.nodes) measureNode(to, one, cluster);
+  for (const one of status.exchanges) measureExchange(to, one, cluster);
+  measureLinks(to, status.links, cluster);
+  if (status.broker === undefined) return;
+  const { broker } = status;
+  const labels = { cluster, scope: 'broker' };
+  const whole = { ...labels, vhost: undefined, queue: undefined };
+  measureDepth(to, broker.messages === undefined ? (sums?.all ?? broker) : broker, whole);
+  measureCounts(to, broker.counts, whole);
+  to.add(metrics.consumers, broker.consumers, whole);
+  to.add(metrics.queues, broker.queues ?? sums?.all?.queues, whole);
+  to.add(brokerMetrics.alarm, broker.alarm, labels);
+  to.add(brokerMetrics.counts_messages, broker.countsMessages, labels);
+  to.add(brokerMetrics.connections, broker.connections, labels);
+  to.add(brokerMetrics.channels, broker.channels, labels);
+  to.add(brokerMetrics.exchanges, broker.exchanges, labels);
+  to.add(brokerMetrics.connections_opened, broker.churn?.connectionsOpened, labels);
+  to.add(brokerMetrics.connections_closed, broker.churn?.connectionsClosed, labels);
+  to.add(brokerMetrics.channels_opened, broker.churn?.channelsOpened, labels);
+  to.add(brokerMetrics.channels_closed, broker.churn?.channelsClosed, labels);
+  to.add(brokerMetrics.queues_declared, broker.churn?.queuesDeclared, labels);
+  to.add(brokerMetrics.queues_created, broker.churn?.queuesCreated, labels);
+  to.add(brokerMetrics.queues_deleted, broker.churn?.queuesDeleted, labels);
+  if (broker.version !== undefined)
+    to.add(brokerMetrics.version_info, true, { ...labels, version: broker.version.slice(0, 40) });
+}
+
+function measureNode(to: Measure, one: NodeRecord, cluster: string | undefined): void {
+  const labels = { cluster, scope: 'node', node: one.node };
+  to.add(brokerMetrics.running, one.running, labels);
+  to.add(brokerMetrics.memory_alarm, one.memoryAlarm, labels);
+  to.add(brokerMetrics.disk_alarm, one.diskAlarm, labels);
+  to.add(brokerMetrics.partitions, one.partitions, labels);
+  to.add(brokerMetrics.drained, one.drained, labels);
+  to.add(brokerMetrics.fd_used, one.fdUsed, labels);
+  to.add(brokerMetrics.fd_limit, one.fdTotal, labels);
+  to.add(brokerMetrics.sockets_used, one.socketsUsed, labels);
+  to.add(brokerMetrics.sockets_limit, one.socketsTotal, labels);
+  to.add(brokerMetrics.processes_used, one.processesUsed, labels);
+  to.add(brokerMetrics.processes_limit, one.processesTotal, labels);
+  to.add(brokerMetrics.memory_used_bytes, one.memoryUsedBytes, labels);
+  to.add(brokerMetrics.memory_limit_bytes, one.memoryLimitBytes, labels);
+  to.add(brokerMetrics.disk_free_bytes, one.diskFreeBytes, labels);
+  to.add(brokerMetrics.disk_limit_bytes, one.diskFreeLimitBytes, labels);
+  to.add(brokerMetrics.run_queue, one.runQueue, labels);
+  to.add(brokerMetrics.uptime_seconds, one.uptimeSeconds, labels);
+  to.add(brokerMetrics.schema_ram_transactions, one.schemaRamTransactions, labels);
+  to.add(brokerMetrics.schema_disk_transactions, one.schemaDiskTransactions, labels);
+  for (const { peer, sentBytes, receivedBytes } of one.peers) {
+    to.add(brokerMetrics.peer_sent_bytes, sentBytes, { ...labels, scope: 'peer', peer });
+    to.add(brokerMetrics.peer_received_bytes, receivedBytes, { ...labels, scope: 'peer', peer });
+  }
+}
+
+function measureExchange(to: Measure, one: ExchangeRecord, cluster: string | undefined): void {
+  // The default exchange has no name.
+  const labels = { cluster, scope: 'exchange', vhost: one.vhost, exchange: one.exchange || 'default' };
+  to.add(brokerMetrics.published_in, one.publishedIn, labels);
+  to.add(brokerMetrics.published_out, one.publishedOut, labels);
+}
+
+/** Several links of one name (federation on several nodes) are one, that runs where all do. */
+function measureLinks(to: Measure, links: readonly LinkRecord[], cluster: string | undefined): void {
+  const running = new Map<string, { readonly labels: Named; running: boolean }>();
+  for (const { kind, vhost, name, running: runs } of links) {
+    const key = JSON.stringify([kind, vhost, name]);
+    const known = running.get(key);
+    if (known === undefined) {
+      const labels = { cluster, scope: kind, vhost: vhost === '' ? undefined : vhost, link: name };
+      running.set(key, { labels, running: runs });
+    } else known.running &&= runs;
+  }
+  for (const one of running.values()) to.add(brokerMetrics.link_running, one.running, one.labels);
+}

@@ -1,0 +1,56 @@
+/** What outlives a run of one job: nothing of it is sent, all of it says how to ask and what to compare with. */
+import type { Kept } from '../../src/collector.ts';
+import type { ManagementMemory } from './by-management.ts';
+import { createPrometheusMemory, type PrometheusMemory } from './by-prometheus.ts';
+import { type Changes, createChanges } from './changes.ts';
+import { type Counted, createCounted } from './counted.ts';
+import type { RabbitmqOptions } from './options.ts';
+import { createPace, type Pace } from './pace.ts';
+import type { QueueName } from './record.ts';
+import { createStuckWatch, type StuckWatch } from './stuck.ts';
+
+/** The share of the time that the broker may be busy with listing its queues, and with the details of some. */
+const LIST_SHARE = 0.01;
+const DETAILS_SHARE = 0.05;
+
+export interface Memory extends Kept, ManagementMemory {
+  readonly endpoints: { current: number };
+  readonly prometheus: PrometheusMemory;
+  readonly list: Pace;
+  readonly details: Pace;
+  readonly stuck: StuckWatch;
+  readonly counted: Counted;
+  readonly changes: Changes;
+  /** The queues that are sent by name, as the last list had them. */
+  kept: readonly QueueName[];
+  /** Whether the broker counts messages by queue; undefined: never told. */
+  countsMessages: boolean | undefined;
+  /** Whether it has statistics of queues at all. */
+  statistics: boolean | undefined;
+  /** Queues of this machine that were there. */
+  readonly ownSeen: Set<string>;
+  /** Whether it is this machine's queues alone that are asked for; undefined: not decided yet. */
+  own: boolean | undefined;
+}
+
+export function createMemory({ stuckAfter }: RabbitmqOptions): Memory {
+  return {
+    endpoints: { current: 0 },
+    absentSinceMs: new Map(),
+    refusedSinceMs: new Map(),
+    vhostsSeen: new Set(),
+    listed: 0,
+    prometheus: createPrometheusMemory(),
+    list: createPace(LIST_SHARE),
+    details: createPace(DETAILS_SHARE),
+    stuck: createStuckWatch(stuckAfter),
+    counted: createCounted(),
+    changes: createChanges(),
+    kept: [],
+    countsMessages: undefined,
+    statistics: undefined,
+    ownSeen: new Set(),
+    own: undefined,
+    close() {},
+  };
+}

@@ -77,7 +77,7 @@ async function verdictsOf({ collector, options, timeoutMs, intervalMs }: JobConf
   const elapsedMs = (): number => clock.monotonicMs() - readAtMs;
   try {
     const verdicts = await visit(target, timeoutMs, clock, async (host) =>
-      collector.check?.({ host, options, atMs, readAtMs, elapsedMs, intervalMs }),
+      collector.check?.({ host, options, atMs, readAtMs, elapsedMs, timeoutMs, intervalMs }),
     );
     return verdicts ?? [];
   } catch (thrown) {

@@ -92,6 +92,8 @@ export interface Context<Options> {
   readonly atMs: number;
   /** When the run began, in monotonic milliseconds: for time spans, since the wall clock may be set meanwhile. */
   readonly readAtMs: number;
+  /** After so many milliseconds the run is ended, whatever it has; undefined: nobody ends it. */
+  readonly timeoutMs?: number | undefined;
   /** Monotonic milliseconds since then: what a part of the run takes. */
   elapsedMs(): number;
   /** How far apart the runs of the job are, in milliseconds; undefined: this is none of a job (trace). */

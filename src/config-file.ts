@@ -161,9 +161,13 @@ function describeIssue(issue: z.core.$ZodIssue, found: unknown): string {
   return issue.code === 'custom' && complete ? message : `${message}${was}`;
 }
 
+/** `http://user:password@host`, also without its scheme: whoever wrote a secret there wants it shown the less. */
+const LOGIN = /:.*@/s;
+
 /** A found value, short and printable. Texts are shown as they stand in the file, before references are resolved. */
 function show(value: unknown): string {
   if (value === null) return 'nothing';
+  if (typeof value === 'string' && LOGIN.test(value)) return 'a text with ":" and "@", which may hold a password';
   const plain = typeof value === 'string' ? JSON.stringify(value) : String(value);
   const text = typeof value === 'object' ? (Array.isArray(value) ? 'a list' : 'a map') : plain;
   const kind = typeof value === 'object' || typeof value === 'string' ? '' : ` (${typeof value})`;

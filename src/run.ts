@@ -47,7 +47,7 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
 
   const host = target.open(controller.signal);
   const work = Promise.resolve().then(() =>
-    plan.collector.collect({ host, options, atMs, readAtMs, elapsedMs, intervalMs }),
+    plan.collector.collect({ host, options, atMs, readAtMs, elapsedMs, timeoutMs, intervalMs }),
   );
   let outcome: Outcome | 'late' = await Promise.race([outcomeOf(work), aborted(controller.signal)]);
   const durationMs = elapsedMs();

@@ -12,6 +12,25 @@ export function agrees(scope: Scope, labels: Labels): boolean {
   return true;
 }
 
+/** Whether any of the scopes agrees, at a cost that does not grow with them: those of the same names are looked up. */
+export function anyAgrees(scopes: readonly Scope[]): (labels: Labels) => boolean {
+  const byNames = new Map<string, { readonly names: readonly string[]; readonly values: Set<string> }>();
+  for (const scope of scopes) {
+    const names = Object.keys(scope).sort();
+    const key = names.join();
+    const known = byNames.get(key) ?? { names, values: new Set() };
+    byNames.set(key, known);
+    known.values.add(valuesOf(scope, names));
+  }
+  const groups = [...byNames.values()];
+  return (labels) => groups.some(({ names, values }) => values.has(valuesOf(labels, names)));
+}
+
+/** A label without value is as one that is not there, and no text is null. */
+function valuesOf(labels: Scope, names: readonly string[]): string {
+  return JSON.stringify(names.map((name) => labels[name] ?? null));
+}
+
 /** Whether a problem makes what has these labels unknown: it names its series, or all its labels agree. */
 export function covers(problem: Failure, labels: Labels, path?: string): boolean {
   const { series, labels: scope } = problem.evidence;

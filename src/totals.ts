@@ -20,7 +20,7 @@ import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import { entityKey, isRetagged, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
-import { agrees, isUnknown, type Scope } from './scope.ts';
+import { anyAgrees, isUnknown, type Scope } from './scope.ts';
 import { beforeAll, type Sight, sightOf, withSight } from './sight.ts';
 import type { Named, SeriesNaming } from './vet.ts';
 
@@ -185,8 +185,9 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   };
 
   const dropVanished = (problems: readonly Failure[], unread: readonly Scope[], points: Point[]): void => {
+    const isUnread = anyAgrees(unread);
     for (const series of known.values()) {
-      if (series.seenIn === run || unread.some((scope) => agrees(scope, series.entity.labels))) continue;
+      if (series.seenIn === run || isUnread(series.entity.labels)) continue;
       const hidden = problems.some((problem) => isUnknown(series, problem, naming));
       if (hidden && series.heldRuns < MAX_HELD_RUNS) {
         series.heldRuns += 1;

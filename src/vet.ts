@@ -80,6 +80,7 @@ export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Cl
   const named: Named[] = [];
   const refused = new Map<string, string>();
   const claimed = new Map<string, string>();
+  const met = new Set<string>();
 
   /** Who else takes a series. What this job has already is not asked for again, as there may be very many. */
   const taker = (path: string, known: Known | undefined, index: number) => {
@@ -116,10 +117,16 @@ export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Cl
     if (other === undefined) named.push({ path, sample, known });
     else if (other.job !== job) claimed.set(path, foreign(other.job));
     else if (!claimed.has(path)) {
-      const pair = `${describe(samples[other.index])} and ${describe(sample)}`;
-      claimed.set(path, `${pair} both make this series; neither is sent`);
+      const first = samples[other.index];
+      claimed.set(path, `${describe(first)} and ${describe(sample)} both make this series; neither is sent`);
+      if (isOther(first, sample)) met.add(placeOf(path, sample));
     }
   }
+  // Of two things of one name no series is sent, also where one of them lacks what the other has.
+  if (met.size > 0)
+    for (const { path, sample } of named)
+      if (met.has(placeOf(path, sample)) && !claimed.has(path))
+        claimed.set(path, `${describe(sample)} and another thing have one name; neither is sent`);
   const problems = [...tell(refused), ...tell(claimed)];
   if (claimed.size === 0) return { named, problems };
 
@@ -131,6 +138,16 @@ export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Cl
     return false;
   });
   return { named: sound, problems };
+}
+
+/** Another thing, and not the same sample twice. */
+function isOther(first: Sample | undefined, { metric, labels }: Sample): boolean {
+  return first !== undefined && metric.labels.some((name) => first.labels[name] !== labels[name]);
+}
+
+/** What the path of a thing's series begins with. */
+function placeOf(path: string, { metric }: Sample): string {
+  return path.slice(0, -metric.name.length);
 }
 
 /** Why a series is not sent that another job has. */

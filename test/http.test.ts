@@ -52,6 +52,14 @@ const answers: Readonly<Record<string, RequestListener>> = {
     const timer = setInterval(() => response.write('no '), 50);
     response.writeHead(503).on('close', () => clearInterval(timer));
   },
+  '/repeats': (request, response) => response.end(`auth ${request.headers.authorization} for s3cret "x`),
+  '/repeats-page': (request, response) => {
+    const [, token = ''] = request.headers.authorization?.split(' ') ?? [];
+    response.end(`<html><title>${token} of ${Buffer.from(token, 'base64')}</title>`);
+  },
+  '/repeats-late': (_, response) => response.end(`${'x'.repeat(77)}s3cret`),
+  '/repeats-encoded': (_, response) => response.end(`p%26w%22 p&w\\" p&w"`),
+  '/repeats-encoding': (_, response) => response.setHeader('content-encoding', 's3cret').end('x'),
   '/redirect': (_, response) => response.writeHead(302, { location: 'http://192.0.2.1/' }).end(),
 };
 
@@ -223,6 +231,32 @@ describe('a refusal over HTTP', () => {
     expect(failure.message.length).toBeLessThan(base.length + 300);
     for (const secret of ['s3cret', token])
       expect(JSON.stringify([failure, failure.message, failure.stack, failure.cause])).not.toContain(secret);
+  });
+
+  it('is no place for secrets with status 200 either', async () => {
+    const file = join(folder, 'repeated');
+    writeFileSync(file, 's3cret\n');
+    const { host } = open();
+    const token = Buffer.from('monitor:s3cret').toString('base64');
+    for (const options of [
+      { username: 'monitor', password: 's3cret' },
+      { username: 'monitor', passwordFile: file },
+    ]) {
+      for (const path of ['/repeats', '/repeats-page', '/repeats-late', '/repeats-encoding']) {
+        const failure = await failureOf(host.getJson(`${base}${path}`, options));
+        const all = JSON.stringify([failure, failure.message, failure.stack, failure.cause]);
+        for (const secret of ['s3c', token.slice(0, 8)]) expect(all, path).not.toContain(secret);
+      }
+      const text = await failureOf(host.getText(`${base}/repeats-page`, options));
+      expect(text.message).toContain('titled "*** of monitor:***"');
+    }
+    const odd = await failureOf(host.getJson(`${base}/repeats-encoded`, { username: 'monitor', password: 'p&w"' }));
+    expect(odd.message).toContain('"*** *** ***"');
+  });
+
+  it('leaves what is data as it is, whatever it holds', async () => {
+    const options = { username: 'monitor', password: 'a 1' };
+    expect(await open().host.getText(`${base}/text`, options)).toBe('a 1\nb 2\n');
   });
 
   it('as a page is not quoted, and one that never ends is not waited for', async () => {

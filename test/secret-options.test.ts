@@ -20,6 +20,7 @@ const broker = defineCollector({
     nodes: z.record(z.string(), z.strictObject({ cookie: secret() })).default({}),
     login: z.union([z.strictObject({ password: secret() }), z.enum(['none'])]).default('none'),
     depth: z.int().default(1),
+    urls: z.array(z.string().regex(/^http:\/\/[a-z0-9.]+$/, 'expected a URL without user')).default([]),
   }),
   metrics: { up: gauge('level', { unit: 'x', help: 'h', source: 's' }) },
   collect: async () => ({ samples: [] }),
@@ -72,6 +73,13 @@ describe('an option that is a secret', () => {
     expect(lines.join('\n')).not.toMatch(/12345678|oyster/);
     expect(lines).toHaveLength(4);
     expect(lines.join('\n')).toContain('depth: expected');
+  });
+
+  it('is not shown within a URL, with or without its scheme; what is none is', async () => {
+    const hidden = 'expected a URL without user; found a text with ":" and "@", which may hold a password';
+    expect(await refused('{ urls: ["http://u:oyster@broker1", "u:oys ter@broker1", "http://BROKER"] }')).toEqual([
+      ...[`urls[0]: ${hidden}`, `urls[1]: ${hidden}`, 'urls[2]: expected a URL without user; found "http://BROKER"'],
+    ]);
   });
 
   it('may be refused by its schema as what stands in the file', async () => {

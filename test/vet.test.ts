@@ -215,3 +215,24 @@ describe('problems', () => {
     expect(vetted([]).told).toEqual([]);
   });
 });
+
+it('two things of one name are not mixed: what only one of them has is not sent either', () => {
+  const one = [sample(level, 1, { device: 'a:b' })];
+  const other = [sample(level, 2, { device: 'a|b' }), sample(sent, 3, { device: 'a|b' })];
+  const alone = sample(sent, 4, { device: 'c' });
+  for (const samples of [
+    [...one, ...other, alone],
+    [...[...other].reverse(), ...one, alone],
+  ]) {
+    const { paths, told } = vetted(samples);
+    expect(paths).toEqual(['b.c.sent_bytes']);
+    expect(told.join()).toContain('b.a_b.sent_bytes: sent_bytes{"device":"a|b"} and another thing have one name');
+  }
+  // The same sample twice is no other thing.
+  const twice = vetted([
+    sample(level, 1, { device: 'd' }),
+    sample(level, 2, { device: 'd' }),
+    sample(sent, 3, { device: 'd' }),
+  ]);
+  expect(twice.paths).toEqual(['b.d.sent_bytes']);
+});

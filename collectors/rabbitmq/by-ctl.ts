@@ -11,9 +11,10 @@ import { toldOf } from './ctl-failure.ts';
 import { recordOfJson, recordOfRow, unresponsiveRecord } from './ctl-queues.ts';
 import { statusOfJson, statusOfTerms } from './ctl-status.ts';
 import { jsonIn, parseQueueTable, parseVhostTable } from './ctl-text.ts';
+import { createPrograms, inTurns, type Turn } from './ctl-turns.ts';
 import { fieldsOf, listOf, textIn } from './json.ts';
 import type { RabbitmqOptions } from './options.ts';
-import type { Listing, QueueRecord, Status } from './record.ts';
+import type { Listing, QueueName, QueueRecord, Status } from './record.ts';
 
 /** Columns that every version has, those that came later, and those of 3.8 and later. */
 const OLDEST = ['name', 'messages', 'messages_ready', 'messages_unacknowledged', 'consumers', 'memory'];
@@ -30,23 +31,35 @@ const JSON_FORMAT = ['--formatter', 'json'];
 
 /** Where the interval is not known. */
 const DEFAULT_INTERVAL_MS = 10_000;
-const AT_ONCE = 2;
+/** Before it begins to wait for an answer. */
+const BOOT_MS = 1000;
 /** For one queue, to be called unresponsive; the program's own default is 15. */
 const QUEUE_PATIENCE_SECONDS = 2;
 
-/** `intervalMs`: how far apart the runs are; a listing is given up when eight tenths of it have passed. */
-export function ctlSource(host: Host, options: RabbitmqOptions, intervalMs = DEFAULT_INTERVAL_MS): AskedSource {
-  const asked = options.vhosts ?? ['*'];
-  const isAsked = matcher(asked);
-  const seconds = String(Math.min(60, Math.max(1, Math.floor((intervalMs * 0.8) / 1000))));
-  let requests = 0;
+/**
+ * `intervalMs`: how far apart the runs are; a listing is given up when eight tenths of it have passed. `leftMs`: milliseconds
+ * that the run has left. `only`: these queues alone are of interest, so their vhosts alone are asked.
+ */
+export function ctlSource(
+  host: Host,
+  options: RabbitmqOptions,
+  intervalMs = DEFAULT_INTERVAL_MS,
+  leftMs: () => number = () => Number.POSITIVE_INFINITY,
+  memory: Turn = { turn: 0 },
+  only?: readonly QueueName[],
+): AskedSource {
+  const names = only && [...new Set(only.map(({ vhost }) => vhost))];
+  const isAsked = names === undefined ? matcher(options.vhosts ?? ['*']) : (vhost: string) => names.includes(vhost);
+  const programs = createPrograms(options.maxRequests, leftMs);
+  const seconds = (): string =>
+    String(Math.floor(Math.min(60, Math.max(1, Math.min(intervalMs * 0.8, leftMs() - BOOT_MS) / 1000))));
   /** What is refused once is not asked again in this run; a listing of vhosts tells first whether there is JSON. */
   let way = 0;
 
-  const run = async (...args: readonly string[]): Promise<string> => {
-    requests += 1;
+  const run = (...args: readonly string[]): Promise<string> => {
     const [program = 'rabbitmqctl', ...before] = options.command;
-    return host.run([program, ...before, '-q', ...args]);
+    const isListing = args[0] === 'list_queues';
+    return programs.start(() => host.run([program, ...before, '-q', ...args]), isListing);
   };
   const told = (...args: readonly string[]): Promise<string> => {
     return run(...args).catch((thrown: unknown) => {
@@ -55,11 +68,12 @@ export function ctlSource(host: Host, options: RabbitmqOptions, intervalMs = DEF
   };
   /** With its banner, which alone says the name of the node up to 3.7. */
   const loudly = async (...args: readonly string[]): Promise<string> => {
-    requests += 1;
     const [program = 'rabbitmqctl', ...before] = options.command;
-    return host.run([program, ...before, ...args]).catch((thrown: unknown) => {
-      throw toldOf(asFailure(thrown)).failure;
-    });
+    return programs
+      .start(() => host.run([program, ...before, ...args]))
+      .catch((thrown: unknown) => {
+        throw toldOf(asFailure(thrown)).failure;
+      });
   };
   /** Undefined: the program does not understand the question. Rejects where another one would fail as well. */
   const unlessRefused = async (args: readonly string[], isForColumn = false): Promise<string | undefined> => {
@@ -87,7 +101,7 @@ export function ctlSource(host: Host, options: RabbitmqOptions, intervalMs = DEF
     for (; ; way += 1) {
       const isLast = way >= WAYS.length - 1;
       const { columns, isJson } = WAYS[Math.min(way, WAYS.length - 1)] ?? WAYS[0];
-      const args = ['list_queues', '-p', vhost, '--timeout', seconds, ...(isJson ? JSON_FORMAT : []), ...columns];
+      const args = ['list_queues', '-p', vhost, '--timeout', seconds(), ...(isJson ? JSON_FORMAT : []), ...columns];
       // 3.5 and older know no --timeout: with it they take the number for a column.
       const plain = columns === OLDEST ? ['list_queues', '-p', vhost, ...columns] : args;
       const text = isLast ? await told(...plain) : await unlessRefused(plain, true);
@@ -100,7 +114,7 @@ export function ctlSource(host: Host, options: RabbitmqOptions, intervalMs = DEF
   };
 
   const withUnresponsive = async (vhost: string, listing: Listing): Promise<Listing> => {
-    const patience = ['--queue-timeout', String(QUEUE_PATIENCE_SECONDS), '--timeout', seconds];
+    const patience = ['--queue-timeout', String(QUEUE_PATIENCE_SECONDS), '--timeout', seconds()];
     const text = await told('list_unresponsive_queues', '-p', vhost, ...patience, ...JSON_FORMAT, 'name');
     const silent = new Map<string, QueueRecord>();
     for (const row of listOf(jsonIn(text))) {
@@ -135,22 +149,14 @@ export function ctlSource(host: Host, options: RabbitmqOptions, intervalMs = DEF
     },
     async list() {
       const there = await vhostNames();
-      const missing = asked.filter((name) => !/[*?[]/.test(name) && !there.includes(name)).map(missingVhost);
-      const waiting = there.filter(isAsked);
-      const listings: Listing[] = [];
-      // The first one finds out which columns there are.
-      const first = waiting.shift();
-      if (first !== undefined) listings.push(await readVhost(first));
-      const work = async (): Promise<void> => {
-        for (let vhost = waiting.shift(); vhost !== undefined; vhost = waiting.shift())
-          listings.push(await readVhost(vhost));
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, work));
-      const problems = [...missing, ...listings.flatMap((listing) => listing.problems)];
-      return { queues: listings.flatMap(({ queues }) => queues), problems };
+      // Of this machine's queues nobody said that the vhosts are there, unless they are configured.
+      const expected = (options.vhosts ?? []).filter((name) => names !== undefined || !/[*?[]/.test(name));
+      const missing = expected.filter((name) => !there.includes(name)).map(missingVhost);
+      const { queues, problems } = await inTurns(there.filter(isAsked), memory, programs.refusal, readVhost);
+      return { queues, problems: [...missing, ...problems] };
     },
     get requests() {
-      return requests;
+      return programs.started;
     },
     endpoints: new Map(),
   };

@@ -1,6 +1,7 @@
 /** The management plugin (HTTP API, 3.x to 4.x): what is cheap always, all queues without statistics, and few with. */
 import type { Client } from './management-client.ts';
-import { listQueues, readDetails, type Sight } from './management-queues.ts';
+import { listQueues, type Sight } from './management-list.ts';
+import { readDetails } from './management-queues.ts';
 import { readStatus, type StatusMemory, type Times } from './management-status.ts';
 import type { RabbitmqOptions } from './options.ts';
 import type { Source, Status } from './record.ts';
@@ -25,6 +26,6 @@ export function managementSource(
       return status;
     },
     list: () => listQueues(client, options, memory, status, times.patienceMs),
-    details: (wanted) => readDetails(client, options, wanted, memory.listed, times.patienceMs, refusals),
+    details: (wanted) => readDetails(client, options, wanted, memory, times.patienceMs, refusals),
   };
 }

@@ -84,15 +84,17 @@ describe('3.10.8, captured', () => {
     expect(source.requests).toBe(2);
   });
 
-  test('queues; one whose name has a quote is not escaped by this version, and a wrong line', async () => {
+  test('queues; one whose name has a quote is not escaped by this version, and unknown for itself', async () => {
     const { queues, problems } = await broker({ a: node }).run().list();
+    const strange = 'c-"q\\u\\n\tx';
     expect(queues.map(({ name, messages, consumers, leader }) => [name, messages, consumers, leader])).toEqual([
       ['c-quorum', 0, 0, 'rabbit@localhost'],
+      [strange, undefined, undefined, 'rabbit@localhost'],
       ['c-one', 2, 0, 'rabbit@localhost'],
     ]);
     expect(problems.map(({ code, evidence }) => [code, evidence.labels])).toEqual([
-      ['E_PARSE', { scope: 'queue' }],
-      ['E_PARSE', { scope: 'group' }],
+      ['E_PARSE', { scope: 'none' }],
+      ['E_PARSE', { scope: 'queue', vhost: 'c-test', queue: strange }],
     ]);
   });
 });

@@ -6,172 +6,157 @@
  */
 import type { Host } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
-import { matcher, quoted } from '../../src/text.ts';
-import { type AskedSource, unknownBy } from './asked-source.ts';
-import { accessOf } from './management-client.ts';
+import { matcher } from '../../src/text.ts';
+import { type AskedSource, queueKey, unknownBy } from './asked-source.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { createQueueTotals, type QueueTotals } from './prometheus-counts.ts';
 import { listingOf } from './prometheus-listing.ts';
+import { type Answer, askAll, type KnownNodes } from './prometheus-nodes.ts';
 import { parseQueuePage, type QueuePage } from './prometheus-queues.ts';
-import { brokerOf, type Identity, type NodePage, nodeOf, parseNodePage } from './prometheus-status.ts';
+import { createRequests, type Limit } from './prometheus-requests.ts';
+import { brokerOf, type NodePage, nodeOf, parseNodePage, silentPage } from './prometheus-status.ts';
 import { noDepth, type QueueName, type Status, type VhostRecord } from './record.ts';
 
 /** What outlives a run. */
 export interface PrometheusMemory {
   readonly totals: QueueTotals;
-  /** By URL: who answered there last, and whether it counts by queue. */
-  readonly nodes: Map<string, Identity & { readonly countsByQueue: boolean | undefined }>;
+  readonly nodes: KnownNodes;
 }
 
 export function createPrometheusMemory(): PrometheusMemory {
   return { totals: createQueueTotals(), nodes: new Map() };
 }
 
-/** Of several nodes, one that does not answer for so long is given up: what the others say is still in time then. */
-const STATUS_PATIENCE_MS = 3000;
-const LIST_PATIENCE_MS = 8000;
-const AT_ONCE = 4;
+const STATUS: Limit = { patienceMs: 3000, share: 1 / 2 };
+const VHOSTS: Limit = { patienceMs: 3000, share: 1 / 3 };
+const LIST: Limit = { patienceMs: 8000, share: 1 };
 
 const BY_QUEUE = ['queue_delivery_metrics', 'queue_exchange_metrics'];
 const BY_CHANNEL = ['channel_queue_metrics', 'channel_queue_exchange_metrics'];
 
-/** What one node said in this run, or why not. */
-export interface Answer<Page> {
-  readonly url: string;
-  /** Its name, where it is known from this run or an earlier one. */
-  readonly node: string | undefined;
-  readonly page: Page | undefined;
-  readonly failure: Failure | undefined;
-  /** Another URL is the same node, and its answer is the one that counts. */
-  readonly isTwin: boolean;
-}
+/** In bytes: 4.3 refuses a longer expression. */
+const MAX_FILTER = 1024;
 
 interface StatusPage extends NodePage {
   /** Whether each runs on that node. */
   readonly vhosts: ReadonlyMap<string, boolean>;
+  /** Why that is not known. */
+  readonly vhostFailure: Failure | undefined;
 }
 
 export const prometheusUrls = ({ urls = ['http://127.0.0.1:15692'] }: RabbitmqOptions): readonly string[] => urls;
 
-export function prometheusSource(host: Host, options: RabbitmqOptions, memory: PrometheusMemory): AskedSource {
+/** `leftMs`: milliseconds that the run has left. `only`: these queues alone are of interest, in their vhosts alone. */
+export function prometheusSource(
+  host: Host,
+  options: RabbitmqOptions,
+  memory: PrometheusMemory,
+  leftMs: () => number = () => Number.POSITIVE_INFINITY,
+  only?: readonly QueueName[],
+): AskedSource {
   const urls = prometheusUrls(options);
-  const access = accessOf(options);
-  const asked = options.vhosts ?? ['*'];
-  const isAsked = matcher(asked);
-  const endpoints = new Map<string, boolean>();
-  /** Those that did not answer in this run are not asked again in it: each would cost its patience anew. */
-  const gone = new Map<string, Failure>();
-  let requests = 0;
+  const asked = only === undefined ? (options.vhosts ?? ['*']) : [...new Set(only.map(({ vhost }) => vhost))];
+  const isAsked = only === undefined ? matcher(asked) : (vhost: string): boolean => asked.includes(vhost);
+  const names = new Set(only?.map(({ vhost, name }) => queueKey(vhost, name)));
+  const isOurs = ({ vhost, name }: QueueName): boolean => only === undefined || names.has(queueKey(vhost, name));
+  const requests = createRequests(host, options, urls, leftMs);
+  const { get } = requests;
 
-  const get = async (url: string, path: string, patience: number): Promise<string> => {
-    requests += 1;
-    try {
-      const text = await host.getText(`${url}${path}`, {
-        ...access,
-        ...(urls.length > 1 ? { timeoutMs: patience } : {}),
-      });
-      endpoints.set(url, endpoints.get(url) ?? true);
-      return text;
-    } catch (thrown) {
-      const failure = asFailure(thrown);
-      // A page that this version has not is an answer, too.
-      if (failure.evidence.status !== 404) endpoints.set(url, false);
-      if (failure.code === 'E_CONNECT' || failure.code === 'E_TIMEOUT') gone.set(url, failure);
-      throw failure;
-    }
-  };
-
-  const askAll = async <Page extends { readonly identity: Identity }>(
-    ask: (url: string) => Promise<Page>,
-  ): Promise<Answer<Page>[]> => {
-    const answers = new Map<string, Answer<Page>>();
-    const waiting = [...new Set(urls)];
-    const work = async (): Promise<void> => {
-      for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
-        answers.set(url, await answerOf(url, ask));
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return withoutTwins(urls.flatMap((url) => answers.get(url) ?? []));
-  };
-  const answerOf = async <Page extends { readonly identity: Identity }>(
-    url: string,
-    ask: (url: string) => Promise<Page>,
-  ): Promise<Answer<Page>> => {
-    try {
-      const before = gone.get(url);
-      if (before !== undefined) throw before;
-      const page = await ask(url);
-      const { identity } = page;
-      const known = memory.nodes.get(url);
-      // Another version may count otherwise: it is found out anew.
-      const isSame = known?.node === identity.node && known.version === identity.version;
-      memory.nodes.set(url, { ...identity, countsByQueue: isSame ? known.countsByQueue : undefined });
-      return { url, node: identity.node, page, failure: undefined, isTwin: false };
-    } catch (thrown) {
-      return { url, node: memory.nodes.get(url)?.node, page: undefined, failure: asFailure(thrown), isTwin: false };
-    }
-  };
-
+  /** A page that hangs or breaks leaves its own part unknown, where the other one answers. */
   const statusPage = async (url: string): Promise<StatusPage> => {
-    const page = parseNodePage(await get(url, '/metrics', STATUS_PATIENCE_MS));
-    return { ...page, vhosts: await vhostsOf(get(url, detailedPath(['vhost_status'], []), STATUS_PATIENCE_MS)) };
+    const page = await nodePage(get(url, '/metrics', STATUS));
+    if (page instanceof Failure && !isPartial(page)) throw page;
+    const beside = await vhostPage(get(url, detailedPath(['vhost_status'], []), VHOSTS));
+    if (!(page instanceof Failure)) {
+      if (!(beside instanceof Failure)) return { ...page, vhosts: beside.vhosts, vhostFailure: undefined };
+      // Without /metrics/detailed (before 3.10) vhosts are unknown, which is no problem of those that ask for no queues.
+      return { ...page, vhosts: new Map(), vhostFailure: beside.evidence.status === 404 ? undefined : beside };
+    }
+    if (beside instanceof Failure) throw page;
+    return { ...silentPage(beside.identity, page), vhosts: beside.vhosts, vhostFailure: undefined };
   };
 
   /** Families by channel are asked for only where the node has none by queue, which its first answer tells. */
   const queuePage = async (url: string, wanted: (queue: QueueName) => boolean): Promise<QueuePage> => {
+    const filter = only === undefined ? [] : queueFilter(only, memory.nodes.get(url)?.version);
     const ask = async (families: readonly string[]): Promise<QueuePage> => {
-      const path = detailedPath(['queue_coarse_metrics', 'queue_consumer_count', 'vhost_status', ...families], asked);
-      const text = await get(url, path, LIST_PATIENCE_MS).catch((thrown: unknown) => {
-        throw asOldVersion(asFailure(thrown));
-      });
+      const all = ['queue_coarse_metrics', 'queue_consumer_count', 'vhost_status', ...families];
+      const text = await get(url, detailedPath(all, asked, only === undefined, filter), LIST).catch(
+        (thrown: unknown) => {
+          throw asOldVersion(asFailure(thrown));
+        },
+      );
       return parseQueuePage(text, isAsked, wanted);
     };
     const known = memory.nodes.get(url)?.countsByQueue;
     let page = await ask(known === false ? BY_CHANNEL : BY_QUEUE);
-    if (known === undefined && !page.countsByQueue) page = await ask(BY_CHANNEL);
-    memory.nodes.set(url, { ...page.identity, countsByQueue: page.countsByQueue });
+    if (known === undefined && page.isSound && !page.countsByQueue) page = await ask(BY_CHANNEL);
+    // A page that is cut off may lack what tells it.
+    memory.nodes.set(url, { ...page.identity, countsByQueue: page.isSound ? page.countsByQueue : known });
     return page;
   };
 
   return {
     async status() {
-      return statusOf(await askAll(statusPage), isAsked);
+      return statusOf(await askAll(urls, memory.nodes, statusPage), isAsked);
     },
     async list(wanted = () => true) {
-      const answers = await askAll((url) => queuePage(url, wanted));
-      return listingOf(answers, asked, memory.totals);
+      const answers = await askAll(urls, memory.nodes, (url) => queuePage(url, wanted));
+      // Of this machine's queues nobody said that the vhosts are there, unless they are configured.
+      const expected = only === undefined || options.vhosts !== undefined ? asked : [];
+      return listingOf(answers, { expected, isOurs }, memory.totals);
     },
     get requests() {
-      return requests;
+      return requests.count;
     },
-    endpoints,
+    endpoints: requests.endpoints,
   };
 }
 
-/** Two URLs of one node (a balancer, an alias) must not count its queues twice. */
-function withoutTwins<Page>(answers: readonly Answer<Page>[]): Answer<Page>[] {
-  const seen = new Map<string, string>();
-  return answers.map((answer) => {
-    const { url, node, page } = answer;
-    if (page === undefined || node === undefined) return answer;
-    const twin = seen.get(node);
-    seen.set(node, twin ?? url);
-    if (twin === undefined) return answer;
-    const message = `${url} and ${twin} are the same node ${quoted(node)}: give one URL for each node`;
-    const failure = new Failure('E_CONFIG', message, { url, labels: { endpoint: url } });
-    return { url, node, page: undefined, failure, isTwin: true };
-  });
+/** It may be the page alone that cannot be had; who is not let in, or finds nobody, will not be by another page. */
+const isPartial = ({ code }: Failure): boolean =>
+  code === 'E_TIMEOUT' || code === 'E_HTTP_STATUS' || code === 'E_OUTPUT_SIZE';
+
+async function nodePage(text: Promise<string>): Promise<NodePage | Failure> {
+  try {
+    return parseNodePage(await text);
+  } catch (thrown) {
+    return asFailure(thrown);
+  }
 }
 
-function detailedPath(families: readonly string[], vhosts: readonly string[]): string {
+async function vhostPage(text: Promise<string>): Promise<QueuePage | Failure> {
+  const none = (): boolean => false;
+  try {
+    return parseQueuePage(await text, none, none);
+  } catch (thrown) {
+    return asFailure(thrown);
+  }
+}
+
+function detailedPath(
+  families: readonly string[],
+  vhosts: readonly string[],
+  mayBeGlobs = true,
+  filter: readonly string[] = [],
+): string {
   // The server's filter has no globs; a vhost that does not exist is nothing to it, and no error.
-  const plain = vhosts.every((vhost) => !/[*?[]/.test(vhost)) ? vhosts : [];
+  const plain = !mayBeGlobs || vhosts.every((vhost) => !/[*?[]/.test(vhost)) ? vhosts : [];
   const parameters = [
     ...families.map((name) => `family=${name}`),
     ...plain.map((name) => `vhost=${encodeURIComponent(name)}`),
+    ...filter.map((pattern) => `queue=${encodeURIComponent(pattern)}`),
   ];
   return `/metrics/detailed?${parameters.join('&')}`;
+}
+
+/** From 4.3 on the server can leave out other queues, by a regular expression. */
+function queueFilter(only: readonly QueueName[], version = ''): string[] {
+  const [, major = '0', minor = '0'] = /^([0-9]{1,3})\.([0-9]{1,3})/.exec(version) ?? [];
+  if (Number(major) * 1000 + Number(minor) < 4003) return [];
+  const names = [...new Set(only.map(({ name }) => name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')))];
+  const pattern = `^(?:${names.join('|')})$`;
+  return new TextEncoder().encode(pattern).length > MAX_FILTER ? [] : [pattern];
 }
 
 function asOldVersion(failure: Failure): Failure {
@@ -179,19 +164,6 @@ function asOldVersion(failure: Failure): Failure {
   const message =
     'there is no /metrics/detailed, which tells of single queues: it needs RabbitMQ 3.10; use source: management';
   return new Failure('E_NOT_FOUND', message, { ...failure.evidence, cause: failure });
-}
-
-/** Without /metrics/detailed (before 3.10) vhosts are unknown, which is no problem of those that ask for no queues. */
-async function vhostsOf(text: Promise<string>): Promise<ReadonlyMap<string, boolean>> {
-  try {
-    return parseQueuePage(
-      await text,
-      () => false,
-      () => false,
-    ).vhosts;
-  } catch {
-    return new Map();
-  }
 }
 
 /** A vhost runs where it runs on every node. */
@@ -208,13 +180,6 @@ function statusOf(answers: readonly Answer<StatusPage>[], isAsked: (vhost: strin
   const lost = answers.filter(({ page, isTwin }) => page === undefined && !isTwin);
   if (pages.length === 0)
     throw lost[0]?.failure ?? new Failure('E_CONNECT', 'no URL of the prometheus plugin answered');
-  const problems = answers.flatMap(({ url, node, page, failure, isTwin }): Failure[] => {
-    const reason = failure ?? page?.problem;
-    if (reason === undefined) return [];
-    if (isTwin) return [reason];
-    const scope = node === undefined ? { scope: 'node' } : { scope: 'node', node };
-    return [unknownBy(reason, url, scope), unknownBy(reason, url, { scope: 'broker' })];
-  });
   return {
     // A sum without a line that was wrong would be a fall that never was.
     broker: brokerOf(pages, lost.length === 0 && pages.every(({ problem }) => problem === undefined)),
@@ -222,6 +187,15 @@ function statusOf(answers: readonly Answer<StatusPage>[], isAsked: (vhost: strin
     nodes: pages.map(nodeOf),
     exchanges: [],
     links: [],
-    problems,
+    problems: answers.flatMap(problemsOf),
   };
+}
+
+function problemsOf({ url, node, page, failure, isTwin }: Answer<StatusPage>): Failure[] {
+  const ofVhosts = page?.vhostFailure === undefined ? [] : [unknownBy(page.vhostFailure, url, { scope: 'vhost' })];
+  const reason = failure ?? page?.problem;
+  if (reason === undefined) return ofVhosts;
+  if (isTwin) return [reason];
+  const scope = node === undefined ? { scope: 'node' } : { scope: 'node', node };
+  return [unknownBy(reason, url, scope), unknownBy(reason, url, { scope: 'broker' }), ...ofVhosts];
 }

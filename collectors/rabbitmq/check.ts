@@ -4,11 +4,17 @@ import { asFailure } from '../../src/errors.ts';
 import { printable, quoted } from '../../src/text.ts';
 import { amount, type Fields, fieldsOf, listOf, textIn } from './json.ts';
 import { type Client, createClient } from './management-client.ts';
+import { cannotBeAsked } from './management-rows.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { decide, hostNameOf, ownQueues } from './own.ts';
 import { overviewOf, vhostOf } from './parse.ts';
 
-export async function check({ host, options }: Context<RabbitmqOptions>): Promise<readonly Verdict[]> {
+export async function check({
+  host,
+  options,
+  elapsedMs,
+  timeoutMs = Number.POSITIVE_INFINITY,
+}: Context<RabbitmqOptions>): Promise<readonly Verdict[]> {
   const { own, why } = await decide(host, options);
   const whole = `watches the whole broker, since ${why}`;
   const mode = own ? `watches the queues of ${quoted(await hostNameOf(host, options))} alone, since ${why}` : whole;
@@ -16,7 +22,7 @@ export async function check({ host, options }: Context<RabbitmqOptions>): Promis
   if (options.source !== 'management') return verdicts;
   if (options.user === undefined && options.certFile === undefined)
     verdicts.push({ level: 'warn', text: 'no user is given; the management plugin answers to users alone' });
-  const client = createClient(host, options, { current: 0 });
+  const client = createClient(host, options, { current: 0 }, () => Math.max(timeoutMs - elapsedMs(), 0));
   try {
     verdicts.push(...(await rightsOf(client)));
     if (own) verdicts.push(...(await ownFound(client, ownQueues(await hostNameOf(host, options), options))));
@@ -47,6 +53,7 @@ function tagsOf({ tags }: Fields): string[] {
 async function ownFound(client: Client, queues: ReturnType<typeof ownQueues>): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const { vhost, name } of queues) {
+    if (cannotBeAsked(vhost) || cannotBeAsked(name)) continue;
     const where = `queue ${quoted(name)} in vhost ${quoted(vhost)}`;
     try {
       await client.get(`/api/queues/${encodeURIComponent(vhost)}/${encodeURIComponent(name)}?columns=name`);
@@ -74,6 +81,7 @@ async function queuesSeen(client: Client, options: RabbitmqOptions): Promise<Ver
   const vhosts = listOf(await client.get('/api/vhosts')).flatMap((one) => vhostOf(one) ?? []);
   let seen = 0;
   for (const { vhost } of vhosts) {
+    if (cannotBeAsked(vhost)) continue;
     try {
       const query = 'page=1&page_size=1&columns=name&disable_stats=true';
       const page = fieldsOf(await client.get(`/api/queues/${encodeURIComponent(vhost)}?${query}`));

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { type Code, Failure } from '../../src/errors.ts';
 import { createClient } from './management-client.ts';
-import { listQueues, oneByOne, readDetails, type Sight } from './management-queues.ts';
+import { listQueues, type Sight } from './management-list.ts';
+import { oneByOne, readDetails } from './management-queues.ts';
 import { options } from './options.ts';
 import type { QueueName, Status } from './record.ts';
 import { noRefusals } from './refusals.ts';
@@ -20,7 +21,11 @@ interface Request {
 }
 
 /** A broker that answers what `answer` gives, as its router sees it: the path split at slashes, then decoded. */
-function broker(answer: (request: Request) => unknown, more: Readonly<Record<string, unknown>> = {}) {
+function broker(
+  answer: (request: Request) => unknown,
+  more: Readonly<Record<string, unknown>> = {},
+  leftMs: () => number = () => 60_000,
+) {
   const requests: Request[] = [];
   const host = {
     async getJson(text: string) {
@@ -34,7 +39,7 @@ function broker(answer: (request: Request) => unknown, more: Readonly<Record<str
     },
   } as unknown as Host;
   const settings = options.parse({ urls: ['http://broker1:15672'], ...more });
-  return { requests, settings, client: createClient(host, settings, { current: 0 }) };
+  return { requests, settings, client: createClient(host, settings, { current: 0 }, leftMs) };
 }
 
 const labelsOf = (problems: readonly Failure[]) => problems.map(({ code, evidence }) => [code, evidence.labels]);
@@ -43,7 +48,7 @@ const queue = (vhost: string, name: string) => ({ vhost, name, messages: 1 });
 const status = (vhosts: readonly string[], queues?: number, problems: readonly Failure[] = []) =>
   ({ vhosts: vhosts.map((vhost) => ({ vhost })), broker: { queues }, problems }) as unknown as Status;
 
-const sightOf = (...vhosts: readonly string[]): Sight => ({ vhostsSeen: new Set(vhosts), listed: 0 });
+const sightOf = (...vhosts: readonly string[]): Sight => ({ vhostsSeen: new Set(vhosts), listed: 0, turn: 0 });
 
 describe('one by one', () => {
   const hostile = [
@@ -228,20 +233,20 @@ describe('details of many', () => {
   const wanted = Array.from({ length: 12 }, (_, number) => ({ vhost: '/', name: `compute.hv${number}` }));
   const few = { maxRequests: 10 };
   /** As many queues as the broker has. */
-  const ALL = 10_000;
+  const sightOfAll = (): Sight => ({ ...sightOf(), listed: 10_000 });
 
   test('as many as there may be requests are asked for one by one', async () => {
     const { client, requests, settings } = broker(({ path }) => queue('/', path[2] ?? ''), few);
-    const { queues } = await readDetails(client, settings, wanted.slice(0, 10), ALL, 1000, noRefusals);
+    const { queues } = await readDetails(client, settings, wanted.slice(0, 10), sightOfAll(), 1000, noRefusals);
     expect([queues.length, requests.length]).toEqual([10, 10]);
   });
 
   test('more are asked for in pages, by the pattern of their names', async () => {
     const { client, requests, settings } = broker(({ query }) => {
       const page = Number(query.get('page'));
-      return { items: wanted.slice((page - 1) * 5, page * 5), page, page_count: 3 };
+      return { items: wanted.slice((page - 1) * 5, page * 5), page, page_count: 3, filtered_count: 12 };
     }, few);
-    const { queues, problems } = await readDetails(client, settings, wanted, ALL, 1000, noRefusals);
+    const { queues, problems } = await readDetails(client, settings, wanted, sightOfAll(), 1000, noRefusals);
     expect([namesOf(queues), problems]).toEqual([namesOf(wanted), []]);
     expect(requests.map(({ query }) => query.get('page'))).toEqual(['1', '2', '3']);
     const [first] = requests;
@@ -258,7 +263,7 @@ describe('details of many', () => {
   ])('%s', async (_, count, all, expected) => {
     const { client, requests, settings } = broker(() => ({ items: [], page_count: 1 }));
     const some = Array.from({ length: count }, (_, number) => ({ vhost: '/', name: `q${number}` }));
-    await readDetails(client, settings, some, all, 1000, noRefusals);
+    await readDetails(client, settings, some, { ...sightOf(), listed: all }, 1000, noRefusals);
     const single = requests.filter(({ path }) => path.length === 3).length;
     // Pages that have nothing of a vhost are followed by one queue of it.
     expect(single === 1 ? 1 : requests.length).toBe(expected);
@@ -266,7 +271,7 @@ describe('details of many', () => {
 
   test('what is one list instead of pages is all (3.x before 3.6)', async () => {
     const { client, requests, settings } = broker(() => wanted, few);
-    const { queues } = await readDetails(client, settings, wanted, ALL, 1000, noRefusals);
+    const { queues } = await readDetails(client, settings, wanted, sightOfAll(), 1000, noRefusals);
     expect([queues.length, requests.length]).toEqual([12, 1]);
   });
 
@@ -279,17 +284,245 @@ describe('details of many', () => {
       { vhost: 'nova', name: 'a' },
       { vhost: 'nova', name: 'b' },
     ];
-    const { queues, problems } = await readDetails(client, settings, [...wanted, ...hidden], ALL, 1000, noRefusals);
+    const { queues, problems } = await readDetails(
+      client,
+      settings,
+      [...wanted, ...hidden],
+      sightOfAll(),
+      1000,
+      noRefusals,
+    );
     expect(queues).toHaveLength(12);
     expect(labelsOf(problems)).toEqual([['E_DENIED', { scope: 'queue', vhost: 'nova' }]]);
     expect(requests).toHaveLength(2);
   });
 
-  test('pages without end are ended', async () => {
-    const { client, requests, settings } = broker(() => ({ items: [], page_count: 1000 }), few);
-    await expect(readDetails(client, settings, wanted, ALL, 1000, noRefusals)).rejects.toMatchObject({
-      code: 'E_OUTPUT_SIZE',
-    });
-    expect(requests.length).toBeLessThan(100);
+  const detailsOf = (of: ReturnType<typeof broker>, names: readonly QueueName[], sight = sightOfAll()) =>
+    readDetails(of.client, of.settings, names, sight, 1000, noRefusals);
+
+  test('pages end with the last that is wanted', async () => {
+    const asked = broker(({ query }) => {
+      const page = Number(query.get('page'));
+      return { items: wanted.slice((page - 1) * 6, page * 6), page_count: 5, filtered_count: 30 };
+    }, few);
+    expect(namesOf((await detailsOf(asked, wanted)).queues)).toEqual(namesOf(wanted));
+    expect(asked.requests).toHaveLength(2);
+  });
+
+  test('a vhost that is asked for alone is so in pages too', async () => {
+    const more = { ...few, vhosts: ['nova', 'glance'] };
+    const asked = broker(
+      ({ path: [, vhost = ''] }) => (vhost === 'glance' ? refused : { items: [queue(vhost, 'a')], page_count: 1 }),
+      more,
+    );
+    const { queues, problems } = await detailsOf(asked, [
+      ...Array.from({ length: 11 }, (_, number) => ({ vhost: 'nova', name: number === 0 ? 'a' : `gone${number}` })),
+      { vhost: 'glance', name: 'b' },
+    ]);
+    expect(asked.requests.map(({ path }) => path)).toEqual([
+      ['queues', 'nova'],
+      ['queues', 'glance'],
+    ]);
+    expect(namesOf(queues)).toEqual(['nova a']);
+    expect(labelsOf(problems)).toEqual([['E_DENIED', { scope: 'queue', vhost: 'glance' }]]);
+  });
+
+  test('few of the vhosts that there are spare the broker the others', async () => {
+    const asked = broker(() => ({ items: wanted, page_count: 1 }), few);
+    await detailsOf(asked, wanted, { ...sightOf('/', 'nova'), listed: 10_000 });
+    expect(asked.requests.map(({ path }) => path)).toEqual([['queues', '/']]);
+  });
+
+  test.each([
+    ['more pages than requests', { page_count: 1000 }],
+    ['many rows for one that is wanted', { page_count: 3, filtered_count: 1200 }],
+  ])('%s: one by one instead, in turns, and who had none is told', async (_, page) => {
+    const sight = sightOfAll();
+    const seen: string[] = [];
+    for (const _run of [1, 2]) {
+      const asked = broker(({ path }) => (path.length === 1 ? { items: [], ...page } : queue('/', path[2] ?? '')), few);
+      const { queues, unasked = [], problems } = await detailsOf(asked, wanted, sight);
+      expect([asked.requests.length, queues.length, problems]).toEqual([10, 9, []]);
+      expect([...namesOf(queues), ...namesOf(unasked)].sort()).toEqual(namesOf(wanted));
+      seen.push(...namesOf(queues));
+    }
+    expect([...new Set(seen)].sort()).toEqual(namesOf(wanted));
+  });
+
+  test('a page that fails leaves what the others had, and the rest unknown', async () => {
+    const asked = broker(
+      ({ query }) =>
+        query.get('page') === '1'
+          ? { items: wanted.slice(0, 6), page_count: 2, filtered_count: 12 }
+          : failed('E_TIMEOUT'),
+      few,
+    );
+    const { queues, unasked = [], problems } = await detailsOf(asked, wanted);
+    expect([namesOf(queues), namesOf(unasked)]).toEqual([namesOf(wanted.slice(0, 6)), namesOf(wanted.slice(6))]);
+    expect(labelsOf(problems)).toEqual([['E_TIMEOUT', { scope: 'queue' }]]);
+  });
+
+  test.each([
+    ['that time out', failed('E_TIMEOUT')],
+    ['of a broker without our password', failed('E_NOT_FOUND')],
+  ])('nothing but pages %s is nothing', async (_, failure) => {
+    await expect(
+      detailsOf(
+        broker(() => failure, few),
+        wanted,
+      ),
+    ).rejects.toBe(failure);
+  });
+
+  test('one by one in turns also where it is the time that ends the run', async () => {
+    const sight = sightOfAll();
+    const seen: string[] = [];
+    for (const _run of [1, 2]) {
+      let left = 600;
+      const slow = broker(
+        ({ path }) => {
+          left -= 100;
+          return queue('/', path[2] ?? '');
+        },
+        {},
+        () => left,
+      );
+      const { queues, unasked = [], problems } = await detailsOf(slow, wanted.slice(0, 10), sight);
+      expect([queues.length + unasked.length, labelsOf(problems)]).toEqual([10, [['E_TIMEOUT', { scope: 'queue' }]]]);
+      seen.push(...namesOf(queues));
+    }
+    expect(new Set(seen).size).toBe(10);
+  });
+});
+
+describe('one by one, when it goes wrong', () => {
+  const many = Array.from({ length: 50 }, (_, number) => ({ vhost: '/', name: `q${number}` }));
+
+  test('queues that all fail alike are one problem, and few requests', async () => {
+    const { client, requests } = broker(() => failed('E_HTTP_STATUS', 500));
+    const { queues, problems, unasked = [] } = await oneByOne(client, many);
+    expect([queues, labelsOf(problems)]).toEqual([[], [['E_HTTP_STATUS', { scope: 'queue' }]]]);
+    expect(requests.length).toBeLessThan(10);
+    expect(requests.length + unasked.length).toBe(50);
+  });
+
+  test('some that fail among many that answer are problems of theirs', async () => {
+    const { client } = broker(({ path: [, , name = ''] }) =>
+      /^q.?[05]$/.test(name) ? failed('E_HTTP_STATUS', 500) : queue('/', name),
+    );
+    const { queues, problems, unasked } = await oneByOne(client, many);
+    expect([queues.length, problems.length, unasked]).toEqual([40, 10, undefined]);
+    expect(problems.every(({ evidence }) => evidence.labels?.queue !== undefined)).toBe(true);
+  });
+
+  test('a time-out ends it, with what there is', async () => {
+    const { client, requests } = broker(({ path: [, , name = ''] }) =>
+      name === 'q7' ? failed('E_TIMEOUT') : queue('/', name),
+    );
+    const { queues, problems, unasked = [] } = await oneByOne(client, many);
+    expect(labelsOf(problems)).toEqual([['E_TIMEOUT', { scope: 'queue' }]]);
+    expect(queues.length).toBeGreaterThan(6);
+    expect([requests.length, queues.length + 1 + unasked.length]).toEqual([queues.length + 1, 50]);
+  });
+
+  test('with nothing left nothing is asked', async () => {
+    const { client, requests } = broker(
+      () => ({}),
+      {},
+      () => 0,
+    );
+    const { problems, unasked } = await oneByOne(client, many);
+    expect([requests, labelsOf(problems), unasked]).toEqual([[], [['E_TIMEOUT', { scope: 'queue' }]], many]);
+  });
+
+  test.each(['E_NOT_FOUND', 'E_DENIED'] as const)(
+    'a file of ours that is %s says nothing of queues, and ends the run',
+    async (code) => {
+      const { client, requests } = broker(() => failed(code));
+      await expect(oneByOne(client, many)).rejects.toMatchObject({ code });
+      expect(requests.length).toBeLessThan(10);
+    },
+  );
+
+  test('half a surrogate pair has no place in a URL: such a queue is left out', async () => {
+    const { client, requests } = broker(({ path: [, , name = ''] }) => queue('/', name));
+    const names = ['a\ud800', 'b'].map((name) => ({ vhost: '/', name }));
+    const { queues, problems, unasked } = await oneByOne(client, [...names, { vhost: '\udfff', name: 'c' }]);
+    expect([namesOf(queues), problems, unasked, requests.length]).toEqual([['/ b'], [], undefined, 1]);
+  });
+});
+
+describe('the list and its limits', () => {
+  const listOf = (of: ReturnType<typeof broker>, sight: Sight, known?: Status) =>
+    listQueues(of.client, of.settings, sight, known, 1000);
+
+  test('more vhosts than there may be requests are one list, of which only theirs is taken', async () => {
+    const names = Array.from({ length: 600 }, (_, number) => `v${number}`);
+    const all = [...names, 'other'].map((vhost) => queue(vhost, 'a'));
+    const asked = broker(({ path }) => (path.length === 1 ? all : refused), { vhosts: ['v*'], maxRequests: 10 });
+    const sight = sightOf('v600', 'v0');
+    const { queues, problems } = await listOf(asked, sight, status([...names, 'other']));
+    expect([queues.length, asked.requests.map(({ path }) => path)]).toEqual([600, [['queues'], ['queues', 'v600']]]);
+    expect(labelsOf(problems)).toEqual([['E_DENIED', { vhost: 'v600' }]]);
+  });
+
+  test('vhosts that may be hidden are looked at within the budget, and the others first the next time', async () => {
+    const lost = Array.from({ length: 8 }, (_, number) => `v${number}`);
+    const sight = sightOf('/', ...lost);
+    const probed: string[] = [];
+    for (const _run of [1, 2]) {
+      const asked = broker(
+        ({ path: [, vhost = ''] }) => (vhost === '' ? [queue('/', 'a')] : vhost === 'v0' ? refused : { items: [] }),
+        { maxRequests: 10 },
+      );
+      const { problems } = await listOf(asked, sight);
+      probed.push(...asked.requests.slice(1).map(({ path }) => path[1] ?? ''));
+      if (probed.length === 5)
+        expect(labelsOf(problems)).toEqual([
+          ['E_DENIED', { vhost: 'v0' }],
+          ['E_DENIED', { scope: 'queue' }],
+          ['E_DENIED', { scope: 'group' }],
+        ]);
+      else expect(labelsOf(problems)).toEqual([['E_DENIED', { vhost: 'v0' }]]);
+    }
+    expect(probed).toEqual(['v0', 'v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7', 'v0']);
+    expect(sight.vhostsSeen).toEqual(new Set(['/', 'v0']));
+  });
+
+  test('a broker that hangs at one of them is not asked for the others', async () => {
+    const asked = broker(({ path }) => (path.length === 1 ? [queue('/', 'a')] : failed('E_TIMEOUT')));
+    const sight = sightOf('/', 'v1', 'v2', 'v3');
+    const { problems } = await listOf(asked, sight);
+    expect([asked.requests.length, sight.vhostsSeen.size]).toEqual([2, 4]);
+    expect(labelsOf(problems)).toEqual([
+      ...[
+        ['E_TIMEOUT', { vhost: 'v1' }],
+        ['E_TIMEOUT', { scope: 'queue' }],
+        ['E_TIMEOUT', { scope: 'group' }],
+      ],
+    ]);
+  });
+
+  test.each(['.', '..', 'a\ud800'])('a vhost %j is no folder of the URL, and a problem', async (name) => {
+    const named = broker(({ path: [, vhost = ''] }) => [queue(vhost, 'a')], { vhosts: ['nova', name] });
+    const { queues, problems } = await listOf(named, sightOf(), status(['nova', name]));
+    expect([namesOf(queues), labelsOf(problems)]).toEqual([['nova a'], [['E_CONFIG', { vhost: name }]]]);
+    expect(named.requests.map(({ path }) => path)).toEqual([['queues', 'nova']]);
+
+    const lost = broker(() => [queue('nova', 'a')]);
+    const sight = sightOf('nova', name);
+    expect(labelsOf((await listOf(lost, sight, status(['nova', name]))).problems)).toEqual([
+      ['E_CONFIG', { vhost: name }],
+    ]);
+    expect((await listOf(lost, sight, status(['nova']))).problems).toEqual([]);
+    expect([sight.vhostsSeen, lost.requests.length]).toEqual([new Set(['nova']), 2]);
+  });
+
+  test('a password file that went away is no vhost that was deleted', async () => {
+    const ours = failed('E_NOT_FOUND');
+    const whole = broker(({ path }) => (path.length === 1 ? [queue('/', 'a')] : ours));
+    await expect(listOf(whole, sightOf('/', 'nova'))).rejects.toBe(ours);
+    const some = broker(() => ours, { vhosts: ['/'] });
+    await expect(listOf(some, sightOf(), status(['/']))).rejects.toBe(ours);
   });
 });

@@ -14,46 +14,75 @@ const STATES: ReadonlySet<string> = new Set([
 ]);
 const TYPES: ReadonlySet<string> = new Set(['classic', 'quorum', 'stream']);
 
-type Add = (metric: Metric, value: number | boolean | undefined, labels: Named, countedAtMs?: number) => void;
+/** What the numbers of one queue, vhost or broker have in common. */
+interface About {
+  readonly countedAtMs?: number | undefined;
+  /** Whose counts these are, where a sum over other nodes is not to be compared with it. */
+  readonly origin?: string | undefined;
+}
+
+type Add = (metric: Metric, value: number | boolean | undefined, labels: Named, about?: About) => void;
 
 /** Adds samples to a list, and skips what is unknown. */
 export interface Measure {
   readonly samples: readonly Sample[];
   readonly add: Add;
-  /** What is sent as no series of its own, but as a part of others. */
+  /** A total of something that may be older than our sight of it: counting begins with it. */
+  readonly count: Add;
+  /** The same, which is sent as no series of its own, but as a part of others. */
   readonly feed: Add;
+  /** The nodes whose counts are in the sums of this run. */
+  readonly nodes: string;
 }
 
-export function createMeasure(): Measure {
+/** `nodes`: those whose counts are in sums; `dated`: when the broker counted can be compared with the run before. */
+export function createMeasure({ nodes = '', dated = true }: { nodes?: string; dated?: boolean } = {}): Measure {
   const samples: Sample[] = [];
+  const push = (
+    metric: Metric,
+    value: number | boolean | undefined,
+    labels: Named,
+    about: About,
+    more: object,
+  ): void => {
+    if (value === undefined) return;
+    const { countedAtMs, origin } = about;
+    const one = { metric, value: Number(value), labels, ...(origin === undefined ? {} : { origin }), ...more };
+    samples.push(countedAtMs === undefined || !dated ? one : { ...one, countedAtMs });
+  };
   return {
     samples,
-    add(metric, value, labels, countedAtMs) {
-      if (value !== undefined) samples.push({ metric, value: Number(value), labels, countedAtMs });
-    },
-    feed(metric, value, labels, countedAtMs) {
-      if (value !== undefined) samples.push({ metric, value: Number(value), labels, countedAtMs, quiet: true });
-    },
+    nodes,
+    add: (metric, value, labels, about = {}) => push(metric, value, labels, about, {}),
+    count: (metric, value, labels, about = {}) => push(metric, value, labels, about, { old: true }),
+    feed: (metric, value, labels, about = {}) => push(metric, value, labels, about, { old: true, quiet: true }),
   };
 }
 
-function measureDepth({ add }: Measure, { messages, ready, unacked, countedAtMs }: Depth, labels: Named): void {
-  add(metrics.messages, messages, labels, countedAtMs);
-  add(metrics.ready, ready, labels, countedAtMs);
-  add(metrics.unacked, unacked, labels, countedAtMs);
+/** Of a cluster of one node there is nothing that could be missing in a sum. */
+function originOf({ nodes }: Measure, { scope, vhost, queue }: Named): string | undefined {
+  return nodes === '' ? undefined : JSON.stringify([scope, vhost ?? null, queue ?? null, nodes]);
 }
 
-function measureCounts({ add, feed }: Measure, counts: Counts | undefined, labels: Named): void {
+function measureDepth(to: Measure, { messages, ready, unacked, countedAtMs }: Depth, labels: Named): void {
+  const about = { countedAtMs, origin: originOf(to, labels) };
+  to.add(metrics.messages, messages, labels, about);
+  to.add(metrics.ready, ready, labels, about);
+  to.add(metrics.unacked, unacked, labels, about);
+}
+
+function measureCounts(to: Measure, counts: Counts | undefined, labels: Named): void {
   if (counts === undefined) return;
-  const { countedAtMs } = counts;
-  add(metrics.published, counts.published, labels, countedAtMs);
-  add(metrics.delivered, counts.delivered, labels, countedAtMs);
-  add(metrics.acked, counts.acked, labels, countedAtMs);
-  add(metrics.redelivered, counts.redelivered, labels, countedAtMs);
-  add(metrics.got, counts.got, labels, countedAtMs);
-  add(metrics.returned, counts.returned, labels, countedAtMs);
-  add(metrics.confirmed, counts.confirmed, labels, countedAtMs);
-  feed(metrics.settled, counts.settled, labels, countedAtMs);
+  const { count } = to;
+  const about = { countedAtMs: counts.countedAtMs, origin: originOf(to, labels) };
+  count(metrics.published, counts.published, labels, about);
+  count(metrics.delivered, counts.delivered, labels, about);
+  count(metrics.acked, counts.acked, labels, about);
+  count(metrics.redelivered, counts.redelivered, labels, about);
+  count(metrics.got, counts.got, labels, about);
+  count(metrics.returned, counts.returned, labels, about);
+  count(metrics.confirmed, counts.confirmed, labels, about);
+  to.feed(metrics.settled, counts.settled, labels, about);
 }
 
 export function measureQueue(
@@ -65,10 +94,11 @@ export function measureQueue(
   const labels = { cluster, scope: 'queue', vhost: queue.vhost, queue: queue.name };
   measureDepth(to, queue, labels);
   measureCounts(to, queue.counts, labels);
-  to.add(metrics.consumers, queue.consumers, labels);
-  to.add(metrics.consumer_utilisation, queue.consumerUtilisation, labels);
-  to.add(metrics.memory_bytes, queue.memoryBytes, labels);
-  to.add(metrics.stuck, verdict?.stuck, labels);
+  const about = { origin: originOf(to, labels) };
+  to.add(metrics.consumers, queue.consumers, labels, about);
+  to.add(metrics.consumer_utilisation, queue.consumerUtilisation, labels, about);
+  to.add(metrics.memory_bytes, queue.memoryBytes, labels, about);
+  to.add(metrics.stuck, verdict?.stuck, labels, about);
   const { state, type, leader } = queue;
   if (verdict?.reason !== undefined) to.add(metrics.stuck_reason, true, { ...labels, reason: verdict.reason });
   if (state !== undefined) to.add(metrics.state, true, { ...labels, state: STATES.has(state) ? state : 'other' });
@@ -78,17 +108,25 @@ export function measureQueue(
 
 export function measureGroup(to: Measure, group: GroupSums, cluster: string | undefined): void {
   const labels = { cluster, scope: 'group', vhost: group.vhost, queue: group.group };
+  const about = { origin: originOf(to, labels) };
   measureDepth(to, group, labels);
-  to.add(metrics.consumers, group.consumers, labels);
-  to.add(metrics.memory_bytes, group.memoryBytes, labels);
-  to.add(metrics.queues, group.queues, labels);
-  to.add(metrics.unconsumed_queues, group.unconsumed, labels);
+  to.add(metrics.consumers, group.consumers, labels, about);
+  to.add(metrics.memory_bytes, group.memoryBytes, labels, about);
+  to.add(metrics.queues, group.queues, labels, about);
+  to.add(metrics.unconsumed_queues, group.unconsumed, labels, about);
 }
 
 /** Sums over the listed queues; of the whole broker, and of each vhost, where the list had all of them. */
 export interface ListSums {
   readonly all: Sums | undefined;
   readonly vhosts: ReadonlyMap<string, Sums>;
+}
+
+/** Just after a start the broker's own sums are 0 for some seconds, while its queues already tell their messages. */
+function totalDepth(told: Depth, summed: Depth | undefined): Depth {
+  if (summed === undefined) return told;
+  const isBehind = told.messages === 0 && (summed.messages ?? 0) > 0;
+  return told.messages === undefined || isBehind ? summed : told;
 }
 
 /** The status, with the sums over the listed queues where the broker itself gave none. */
@@ -101,9 +139,9 @@ export function measureStatus(
   for (const one of status.vhosts) {
     const labels = { cluster, scope: 'vhost', vhost: one.vhost, queue: undefined };
     const summed = sums?.vhosts.get(one.vhost);
-    measureDepth(to, one.messages === undefined && summed !== undefined ? summed : one, labels);
+    measureDepth(to, totalDepth(one, summed), labels);
     measureCounts(to, one.counts, labels);
-    to.add(metrics.queues, summed?.queues, labels);
+    to.add(metrics.queues, summed?.queues, labels, { origin: originOf(to, labels) });
     to.add(brokerMetrics.vhost_running, one.running, { cluster, scope: 'vhost', vhost: one.vhost });
   }
   for (const one of status.nodes) measureNode(to, one, cluster);
@@ -113,22 +151,23 @@ export function measureStatus(
   const { broker } = status;
   const labels = { cluster, scope: 'broker' };
   const whole = { ...labels, vhost: undefined, queue: undefined };
-  measureDepth(to, broker.messages === undefined ? (sums?.all ?? broker) : broker, whole);
+  measureDepth(to, totalDepth(broker, sums?.all), whole);
   measureCounts(to, broker.counts, whole);
-  to.add(metrics.consumers, broker.consumers, whole);
-  to.add(metrics.queues, broker.queues ?? sums?.all?.queues, whole);
+  const about = { origin: originOf(to, whole) };
+  to.add(metrics.consumers, broker.consumers, whole, about);
+  to.add(metrics.queues, broker.queues ?? sums?.all?.queues, whole, about);
   to.add(brokerMetrics.alarm, broker.alarm, labels);
   to.add(brokerMetrics.counts_messages, broker.countsMessages, labels);
   to.add(brokerMetrics.connections, broker.connections, labels);
   to.add(brokerMetrics.channels, broker.channels, labels);
   to.add(brokerMetrics.exchanges, broker.exchanges, labels);
-  to.add(brokerMetrics.connections_opened, broker.churn?.connectionsOpened, labels);
-  to.add(brokerMetrics.connections_closed, broker.churn?.connectionsClosed, labels);
-  to.add(brokerMetrics.channels_opened, broker.churn?.channelsOpened, labels);
-  to.add(brokerMetrics.channels_closed, broker.churn?.channelsClosed, labels);
-  to.add(brokerMetrics.queues_declared, broker.churn?.queuesDeclared, labels);
-  to.add(brokerMetrics.queues_created, broker.churn?.queuesCreated, labels);
-  to.add(brokerMetrics.queues_deleted, broker.churn?.queuesDeleted, labels);
+  to.count(brokerMetrics.connections_opened, broker.churn?.connectionsOpened, labels);
+  to.count(brokerMetrics.connections_closed, broker.churn?.connectionsClosed, labels);
+  to.count(brokerMetrics.channels_opened, broker.churn?.channelsOpened, labels);
+  to.count(brokerMetrics.channels_closed, broker.churn?.channelsClosed, labels);
+  to.count(brokerMetrics.queues_declared, broker.churn?.queuesDeclared, labels);
+  to.count(brokerMetrics.queues_created, broker.churn?.queuesCreated, labels);
+  to.count(brokerMetrics.queues_deleted, broker.churn?.queuesDeleted, labels);
   if (broker.version !== undefined)
     to.add(brokerMetrics.version_info, true, { ...labels, version: broker.version.slice(0, 40) });
 }
@@ -152,19 +191,19 @@ function measureNode(to: Measure, one: NodeRecord, cluster: string | undefined):
   to.add(brokerMetrics.disk_limit_bytes, one.diskFreeLimitBytes, labels);
   to.add(brokerMetrics.run_queue, one.runQueue, labels);
   to.add(brokerMetrics.uptime_seconds, one.uptimeSeconds, labels);
-  to.add(brokerMetrics.schema_ram_transactions, one.schemaRamTransactions, labels);
-  to.add(brokerMetrics.schema_disk_transactions, one.schemaDiskTransactions, labels);
+  to.count(brokerMetrics.schema_ram_transactions, one.schemaRamTransactions, labels);
+  to.count(brokerMetrics.schema_disk_transactions, one.schemaDiskTransactions, labels);
   for (const { peer, sentBytes, receivedBytes } of one.peers) {
-    to.add(brokerMetrics.peer_sent_bytes, sentBytes, { ...labels, scope: 'peer', peer });
-    to.add(brokerMetrics.peer_received_bytes, receivedBytes, { ...labels, scope: 'peer', peer });
+    to.count(brokerMetrics.peer_sent_bytes, sentBytes, { ...labels, scope: 'peer', peer });
+    to.count(brokerMetrics.peer_received_bytes, receivedBytes, { ...labels, scope: 'peer', peer });
   }
 }
 
 function measureExchange(to: Measure, one: ExchangeRecord, cluster: string | undefined): void {
   // The default exchange has no name.
   const labels = { cluster, scope: 'exchange', vhost: one.vhost, exchange: one.exchange || 'default' };
-  to.add(brokerMetrics.published_in, one.publishedIn, labels);
-  to.add(brokerMetrics.published_out, one.publishedOut, labels);
+  to.count(brokerMetrics.published_in, one.publishedIn, labels);
+  to.count(brokerMetrics.published_out, one.publishedOut, labels);
 }
 
 /** Several links of one name (federation on several nodes) are one, that runs where all do. */

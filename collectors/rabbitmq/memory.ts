@@ -3,11 +3,11 @@ import type { Kept } from '../../src/collector.ts';
 import type { ManagementMemory } from './by-management.ts';
 import { createPrometheusMemory, type PrometheusMemory } from './by-prometheus.ts';
 import { type Changes, createChanges } from './changes.ts';
-import { type Counted, createCounted } from './counted.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { createPace, type Pace } from './pace.ts';
 import type { QueueName } from './record.ts';
 import { createStuckWatch, type StuckWatch } from './stuck.ts';
+import { createTold, type Told } from './told.ts';
 
 /** The share of the time that the broker may be busy with listing its queues, and with the details of some. */
 const LIST_SHARE = 0.01;
@@ -19,10 +19,17 @@ export interface Memory extends Kept, ManagementMemory {
   readonly list: Pace;
   readonly details: Pace;
   readonly stuck: StuckWatch;
-  readonly counted: Counted;
+  readonly told: Told;
   readonly changes: Changes;
   /** The queues that are sent by name, as the last list had them. */
   kept: readonly QueueName[];
+  /** How many lists in a row could not tell whether a kept queue is there. */
+  readonly lost: Map<string, number>;
+  /** The nodes whose counts were in the sums, and the endpoint that dated them, in the run before. */
+  nodes: string;
+  datedBy: number | undefined;
+  /** Where the next turn begins, where one run cannot ask for all. */
+  turn: number;
   /** Whether the broker counts messages by queue; undefined: never told. */
   countsMessages: boolean | undefined;
   /** Whether it has statistics of queues at all. */
@@ -44,9 +51,13 @@ export function createMemory({ stuckAfter }: RabbitmqOptions): Memory {
     list: createPace(LIST_SHARE),
     details: createPace(DETAILS_SHARE),
     stuck: createStuckWatch(stuckAfter),
-    counted: createCounted(),
+    told: createTold(),
     changes: createChanges(),
     kept: [],
+    lost: new Map(),
+    nodes: '',
+    datedBy: undefined,
+    turn: 0,
     countsMessages: undefined,
     statistics: undefined,
     ownSeen: new Set(),

@@ -43,13 +43,55 @@ describe('urls', () => {
   });
 });
 
-test('one password', () => {
-  const password = 'x';
-  expect(complaints({ password })).toEqual([]);
-  expect(complaints({ passwordFile: '/etc/edgestatd/rabbitmq' })).toEqual([]);
-  expect(complaints({ password, passwordFile: '/etc/edgestatd/rabbitmq' })).toEqual([
+test('one password, and whose it is', () => {
+  const [user, password, passwordFile] = ['edgestatd', 'x', '/etc/edgestatd/rabbitmq'];
+  expect(complaints({ user, password })).toEqual([]);
+  expect(complaints({ user, passwordFile })).toEqual([]);
+  expect(complaints({ user, password, passwordFile })).toEqual([
     'passwordFile: give password or passwordFile, not both',
   ]);
+  expect(complaints({ password })).toEqual(['password: a password needs its user: give user too']);
+  expect(complaints({ passwordFile })).toEqual(['passwordFile: a password needs its user: give user too']);
+});
+
+describe('what would do nothing is refused, with what to do', () => {
+  const http = {
+    urls: ['http://broker1'],
+    user: 'u',
+    passwordFile: '/p',
+    caFile: '/ca',
+    certFile: '/c',
+    keyFile: '/k',
+  };
+
+  test.each(Object.keys(http))('%s for rabbitmqctl', (name) => {
+    expect(complaints({ source: 'rabbitmqctl', ...http })).toContain(
+      `${name}: does nothing with source: rabbitmqctl; leave it out, or use source: management or prometheus`,
+    );
+    for (const source of ['management', 'prometheus']) expect(complaints({ source, ...http })).toEqual([]);
+  });
+
+  test.each([
+    [{ unresponsive: true }, 'rabbitmqctl', ['management', 'prometheus']],
+    [{ command: ['sudo', '-n', 'rabbitmqctl'] }, 'rabbitmqctl', ['management', 'prometheus']],
+    [{ exchanges: ['nova'] }, 'management', ['prometheus', 'rabbitmqctl']],
+  ])('%j is for %s', (given, right, wrong) => {
+    expect(complaints({ source: right, ...given })).toEqual([]);
+    for (const source of wrong)
+      expect(complaints({ source, ...given })).toEqual([
+        `${Object.keys(given)[0]}: does nothing with source: ${source}; leave it out, or use source: ${right}`,
+      ]);
+  });
+
+  test('what is the default anyway may be given', () => {
+    expect(complaints({ command: ['rabbitmqctl'], unresponsive: false, exchanges: [] })).toEqual([]);
+  });
+
+  test('globs of vhosts for own', () => {
+    expect(complaints({ host: 'own', vhosts: ['/', 'nov*'] })).toEqual([expect.stringMatching(/^vhosts: .*host: all/)]);
+    expect(complaints({ host: 'own', vhosts: ['/', 'nova'] })).toEqual([]);
+    expect(complaints({ host: 'all', vhosts: ['nov*'] })).toEqual([]);
+  });
 });
 
 test('a certificate and its key', () => {
@@ -60,7 +102,9 @@ test('a certificate and its key', () => {
 });
 
 test.each(['passwordFile', 'caFile'])('%s is a whole path', (name) => {
-  expect(complaints({ [name]: 'rabbitmq.pem' })).toEqual([expect.stringMatching(new RegExp(`^${name}: .*"/"`))]);
+  expect(complaints({ user: 'u', [name]: 'rabbitmq.pem' })).toEqual([
+    expect.stringMatching(new RegExp(`^${name}: .*"/"`)),
+  ]);
 });
 
 test.each([

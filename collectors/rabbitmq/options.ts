@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration, secret } from '../../src/collector.ts';
+import { optionFaults } from './options-together.ts';
 
 const globs = z.array(z.string().min(1));
 
@@ -116,14 +117,8 @@ export const options = z
       .default(false)
       .describe('Ask rabbitmqctl for queues that do not answer, too (rabbitmqctl; slow).'),
   })
-  .superRefine(({ password, passwordFile, certFile, keyFile }, context) => {
-    const wrong = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
-    if (password !== undefined && passwordFile !== undefined)
-      wrong('passwordFile', 'give password or passwordFile, not both');
-    if (certFile === undefined && keyFile !== undefined)
-      wrong('keyFile', 'a key needs its certificate: give certFile too');
-    if (certFile !== undefined && keyFile === undefined)
-      wrong('certFile', 'a certificate needs its key: give keyFile too');
+  .superRefine((given, context) => {
+    for (const [path, message] of optionFaults(given)) context.addIssue({ code: 'custom', path: [path], message });
   });
 
 export type RabbitmqOptions = z.infer<typeof options>;

@@ -4,7 +4,8 @@ import { quoted } from '../../src/text.ts';
 import { missingVhost, unknownBy } from './asked-source.ts';
 import { EVENT_INDEX, type EventName, type EventRows, type QueueTotals } from './prometheus-counts.ts';
 import type { PageQueue, QueuePage } from './prometheus-queues.ts';
-import type { Counts, Listing, QueueRecord } from './record.ts';
+import type { Counts, Listing, QueueName, QueueRecord } from './record.ts';
+import { NOTHING } from './scoped.ts';
 
 /** What one node said, or why not. */
 export interface PageAnswer {
@@ -15,23 +16,47 @@ export interface PageAnswer {
   readonly isTwin: boolean;
 }
 
-/** `asked`: names or globs of vhosts. `totals` takes what the nodes counted in this run. */
-export function listingOf(answers: readonly PageAnswer[], asked: readonly string[], totals: QueueTotals): Listing {
+export interface Interest {
+  /** Names and globs of vhosts: a name that the broker does not have is told. */
+  readonly expected: readonly string[];
+  /** Queues whose problems are of interest. */
+  isOurs(queue: QueueName): boolean;
+}
+
+/** `totals` takes what the nodes counted in this run. */
+export function listingOf(
+  answers: readonly PageAnswer[],
+  { expected, isOurs }: Interest,
+  totals: QueueTotals,
+): Listing {
   const pages = answers.flatMap(({ page }) => page ?? []);
-  const isWhole = answers.every(({ page, isTwin }) => page !== undefined || isTwin);
-  totals.add(new Map<string, EventRows>(pages.map(({ identity, rows }) => [identity.node, rows])));
+  const isWhole = answers.every(({ page, isTwin }) => page?.isSound === true || isTwin);
+  // Rows that stand behind a cut would begin anew with the next page.
+  const sound = pages.filter((page) => page.isSound);
+  totals.add(new Map<string, EventRows>(sound.map(({ identity, rows }) => [identity.node, rows])));
   const chosen = leadersOf(pages);
   if (isWhole) totals.retain((key) => chosen.has(key));
   const isCounted = isWhole && pages.length > 0 && pages.every((page) => page.countsByQueue || page.countsByChannel);
+  const uncounted = new Map(pages.flatMap((page) => [...page.uncounted]));
   const queues = [...chosen].map(([key, { queue, node }]) =>
-    recordOf(queue, node, isCounted ? countsOf(totals.of(key)) : undefined),
+    recordOf(queue, node, isCounted && !uncounted.has(key) ? countsOf(totals.of(key)) : undefined),
   );
-  const doubled = [...chosen.values()].filter(({ queue }) => queue.isDoubled);
+  const doubts = [...chosen].flatMap(([key, { queue }]) => {
+    if (queue.doubt !== undefined) return [doubtful(queue, queue.doubt)];
+    return uncounted.has(key) ? [doubtful(queue, UNCOUNTED)] : [];
+  });
   return {
     queues,
-    problems: [...answers.flatMap(unread), ...doubled.map(({ queue }) => doubt(queue)), ...missingVhosts(pages, asked)],
+    problems: [
+      ...answers.flatMap(unread),
+      ...doubts.filter(({ queue }) => isOurs(queue)).map(({ problem }) => problem),
+      ...missingVhosts(pages, expected),
+    ],
   };
 }
+
+const UNCOUNTED =
+  'what was counted of it cannot be read, since this version does not escape names; an exchange has a quote or line feed in its name';
 
 interface Chosen {
   readonly queue: PageQueue;
@@ -54,10 +79,11 @@ function leadersOf(pages: readonly QueuePage[]): Map<string, Chosen> {
 }
 
 function recordOf(queue: PageQueue, node: string, counts: Counts | undefined): QueueRecord {
-  const { vhost, name, messages, ready, unacked, consumers, type, isDoubled } = queue;
-  const depth = isDoubled
-    ? { messages: undefined, ready: undefined, unacked: undefined, consumers: undefined }
-    : { messages, ready, unacked, consumers };
+  const { vhost, name, messages, ready, unacked, consumers, type, doubt } = queue;
+  const depth =
+    doubt !== undefined
+      ? { messages: undefined, ready: undefined, unacked: undefined, consumers: undefined }
+      : { messages, ready, unacked, consumers };
   return {
     vhost,
     name,
@@ -87,17 +113,22 @@ function countsOf(total: Float64Array | undefined): Counts {
   };
 }
 
-/** Which queues a silent node has, nobody else knows; and what went through its channels is missing in every queue. */
+/**
+ * Which queues a silent node has, nobody else knows; and what went through its channels is missing in every queue. Single
+ * wrong lines are those of single queues, which say so themselves where they can be named.
+ */
 function unread({ url, page, failure, isTwin }: PageAnswer): Failure[] {
   if (failure !== undefined && isTwin) return [failure];
   const reason = failure ?? page?.problem;
   if (reason === undefined) return [];
+  if (page?.isSound === true) return [unknownBy(reason, url, NOTHING)];
   return ['queue', 'group'].map((scope) => unknownBy(reason, url, { scope }));
 }
 
-function doubt({ vhost, name }: PageQueue): Failure {
-  const message = `queue ${quoted(name)} in vhost ${quoted(vhost)}: two samples of one number; expected one, so both are left out`;
-  return new Failure('E_PARSE', message, { labels: { scope: 'queue', vhost, queue: name } });
+function doubtful(queue: PageQueue, doubt: string): { readonly queue: QueueName; readonly problem: Failure } {
+  const { vhost, name } = queue;
+  const message = `queue ${quoted(name)} in vhost ${quoted(vhost)}: ${doubt}`;
+  return { queue, problem: new Failure('E_PARSE', message, { labels: { scope: 'queue', vhost, queue: name } }) };
 }
 
 function missingVhosts(pages: readonly QueuePage[], asked: readonly string[]): Failure[] {

@@ -4,6 +4,7 @@ import { queueKey } from './asked-source.ts';
 import { EVENT_INDEX, EVENTS, type EventName, type EventRow, type EventRows } from './prometheus-counts.ts';
 import { type Identity, identityReader } from './prometheus-status.ts';
 import { type LabelPairs, labelOf, readPrometheusText } from './prometheus-text.ts';
+import { ownerOf } from './prometheus-wrong.ts';
 import type { QueueName } from './record.ts';
 
 export interface PageQueue extends QueueName {
@@ -14,8 +15,8 @@ export interface PageQueue extends QueueName {
   type: string | undefined;
   /** `leader`, `follower`: what this node is to it (4.1 and later). */
   membership: string | undefined;
-  /** Two samples claim one number: unescaped labels let a queue's name write lines of its own (before 3.13). */
-  isDoubled: boolean;
+  /** Why its depth cannot be known: unescaped labels break its lines, or let a name write lines of its own (before 3.13). */
+  doubt: string | undefined;
 }
 
 export interface QueuePage {
@@ -23,13 +24,21 @@ export interface QueuePage {
   /** By queueKey, in the order of the page; a queue is on the page of the node that has its leader. */
   readonly queues: ReadonlyMap<string, PageQueue>;
   readonly rows: EventRows;
+  /** Wanted queues by queueKey, of whose events a line could not be read. */
+  readonly uncounted: ReadonlyMap<string, QueueName>;
   /** Whether the broker counts by queue (4.0 and later), and by channel (always, where it was asked to). */
   readonly countsByQueue: boolean;
   readonly countsByChannel: boolean;
   /** Every vhost of the broker, and whether it runs on this node. */
   readonly vhosts: ReadonlyMap<string, boolean>;
   readonly problem: Failure | undefined;
+  /** If there is a problem, it is one of single lines. */
+  readonly isSound: boolean;
 }
+
+const UNREADABLE =
+  'a line of it cannot be read, since this version does not escape names; rename what has a quote or line feed in its name, or use source: management';
+const DOUBLED = 'two samples of one number; expected one, so both are left out';
 
 const DEPTHS: Readonly<Record<string, 'messages' | 'ready' | 'unacked' | 'consumers'>> = {
   rabbitmq_detailed_queue_messages: 'messages',
@@ -109,11 +118,11 @@ export function parseQueuePage(
   const queues = new Map<string, PageQueue>();
   const vhosts = new Map<string, boolean>();
   const families = new Set<string>();
-  const rows = eventRows((queue) => isAsked(queue.vhost) && wanted(queue));
+  const uncounted = new Map<string, QueueName>();
+  const isWanted = (queue: QueueName): boolean => isAsked(queue.vhost) && wanted(queue);
+  const rows = eventRows(isWanted);
 
-  const queueOf = (labels: LabelPairs): PageQueue | undefined => {
-    const vhost = labelOf(labels, 'vhost');
-    const name = labelOf(labels, 'queue');
+  const queueOf = (vhost: string | undefined, name: string | undefined): PageQueue | undefined => {
     if (vhost === undefined || name === undefined || !isAsked(vhost)) return undefined;
     const key = queueKey(vhost, name);
     let queue = queues.get(key);
@@ -124,9 +133,9 @@ export function parseQueuePage(
     return queue;
   };
   const takeDepth = (field: (typeof DEPTHS)[string], labels: LabelPairs, value: number): void => {
-    const queue = queueOf(labels);
+    const queue = queueOf(labelOf(labels, 'vhost'), labelOf(labels, 'queue'));
     if (queue === undefined) return;
-    if (queue[field] !== undefined) queue.isDoubled = true;
+    if (queue[field] !== undefined) queue.doubt ??= DOUBLED;
     queue[field] = value;
   };
   const takeInfo = (labels: LabelPairs): void => {
@@ -138,7 +147,19 @@ export function parseQueuePage(
     queue.membership = labelOf(labels, 'membership');
   };
 
-  const { problem } = readPrometheusText(
+  const takeWrong = (line: string): boolean => {
+    const owner = ownerOf(line);
+    if (owner === undefined) return false;
+    const { family, vhost, name } = owner;
+    if (Object.hasOwn(DEPTHS, family)) {
+      const queue = queueOf(vhost, name);
+      if (queue !== undefined) queue.doubt = UNREADABLE;
+    } else if (Object.hasOwn(EVENT_FAMILIES, family) && isWanted(owner))
+      uncounted.set(queueKey(vhost, name), { vhost: copied(vhost), name: copied(name) });
+    return true;
+  };
+
+  const { problem, isSound } = readPrometheusText(
     text,
     (family, labels, value) => {
       identity.take(family, labels);
@@ -151,19 +172,22 @@ export function parseQueuePage(
       else if (family === 'rabbitmq_cluster_vhost_status') vhosts.set(labelOf(labels, 'vhost') ?? '', value > 0);
     },
     (family) => families.add(family),
+    takeWrong,
   );
   return {
     identity: identity.known(problem),
     queues,
     rows: rows.all,
+    uncounted,
     countsByQueue: families.has('rabbitmq_detailed_queue_messages_delivered_total'),
     countsByChannel: families.has('rabbitmq_detailed_channel_messages_delivered_total'),
     vhosts,
     problem,
+    isSound,
   };
 }
 
 function newQueue(vhost: string, name: string): PageQueue {
   const unknown = { messages: undefined, ready: undefined, unacked: undefined, consumers: undefined };
-  return { vhost, name, ...unknown, type: undefined, membership: undefined, isDoubled: false };
+  return { vhost, name, ...unknown, type: undefined, membership: undefined, doubt: undefined };
 }

@@ -62,6 +62,11 @@ export function parseNodePage(text: string): NodePage {
   };
 }
 
+/** A node whose `/metrics` could not be had, and who it is all the same. */
+export function silentPage(identity: Identity, problem: Failure): NodePage {
+  return { identity, sums: new Map(), peers: [], problem };
+}
+
 type Family = (name: string) => number | undefined;
 
 /** Names are those of 3.8 to 4.3; what a version lacks (sockets from 4.0 on) is unknown. */

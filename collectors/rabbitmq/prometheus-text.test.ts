@@ -36,7 +36,7 @@ test.each<[string, string, Sample]>([
   ['an exemplar of OpenMetrics', 'a{x="1"} 1 # {trace="x"} 0.5', ['a', { x: '1' }, 1]],
   ['CRLF', 'a{x="1"} 1\r\n', ['a', { x: '1' }, 1]],
 ])('reads %s', (_, text, sample) => {
-  expect(read(text)).toMatchObject({ samples: [sample], problem: undefined });
+  expect(read(`${text}\n`)).toMatchObject({ samples: [sample], problem: undefined });
 });
 
 test.each([
@@ -56,23 +56,71 @@ test.each([
 ])('leaves out the wrong line %j, and goes on', (wrong) => {
   const { samples, problem } = read(`b 1\n${wrong}\nc 2\n`);
   expect(samples.map(([name]) => name)).toEqual(['b', 'c']);
-  expect(problem).toMatch(/^line 2 is ".*"; expected NAME\{LABEL="VALUE",…\} NUMBER/);
+  expect(problem).toMatch(/^line 2(?: \(a\))? is no sample; expected NAME\{LABEL="VALUE",…\} NUMBER/);
 });
 
 test('counts wrong lines, and tells the first', () => {
-  expect(read('\n# x\nnot one\nnor two\nb 1').problem).toMatch(/^2 lines are wrong: line 3 is "not one"/);
+  expect(read('\n# x\nnot one\nnor two\nb 1\n').problem).toMatch(/^2 lines are wrong: line 3 is no sample/);
 });
 
 test.each([
   ['', /^no sample in the text/],
   ['# TYPE a gauge\n', /^no sample in the text/],
-  ['<!DOCTYPE html>\n<html><title>Log in</title></html>\n', /^no sample in the text: line 1 is "<!DOCTYPE html>"/],
+  [
+    '<!DOCTYPE html>\n<html><title>Log in</title></html>\n',
+    /^no sample in the text: 2 lines are wrong: line 1 is no sample/,
+  ],
 ])('a text without a sample is wrong: %j', (text, message) => {
   expect(read(text).problem).toMatch(message);
 });
 
-test('nothing from outside drives a terminal through the message', () => {
-  expect(read('b 1\n\u001b[2J\u202e"x').problem).toContain(String.raw`"\u001b[2J\u202e\"x"`);
+test.each([
+  'auth Basic dTpzRWNyZXQ=\n',
+  'dTpzRWNyZXQ= {x="1"}\n',
+  'b 1\ndTpzRWNyZXQ=\n',
+  'b{x="dTpzRWNyZXQ=\n',
+  'b 1\n\u001b[2J dTpzRWNyZXQ=',
+])('nothing that a server repeats stands in the problem: %j', (text) => {
+  const { problem } = readPrometheusText(text, () => {});
+  expect(problem?.code).toBe('E_PARSE');
+  expect(JSON.stringify([problem, problem?.message])).not.toMatch(/dTpz|u001b/);
+});
+
+test('the metric of a wrong line is named, and its line is told as it stands there', () => {
+  const wrong: string[] = [];
+  const { problem } = readPrometheusText(
+    'b 1\n a{x="a"b"} 0 \n',
+    () => {},
+    () => {},
+    (line) => wrong.push(line) > 0,
+  );
+  expect(problem?.message).toMatch(/^line 2 \(a\) is no sample/);
+  expect(problem?.evidence).toEqual({ line: 2, count: 1 });
+  expect(wrong).toEqual(['a{x="a"b"} 0']);
+});
+
+test.each([
+  ['whole', 'a 1\n', true],
+  ['a wrong line of a few', 'a 1\nb 1\nwrong\n', true],
+  ['most lines wrong', 'a 1\nwrong\nwrong\n', false],
+  ['no sample', '# x\n', false],
+  ['ends within a number', 'a 1\nb 12', false],
+  ['ends within a comment', 'a 1\n# TY', false],
+  ['# EOF without a line feed', 'a 1\n# EOF', true],
+])('whether the rest can be believed: %s', (_, text, isSound) => {
+  expect(readPrometheusText(text, () => {}).isSound).toBe(isSound);
+});
+
+test('wrong lines of which it is known what they are do not make the rest unbelievable', () => {
+  const read = (isKnown: boolean) =>
+    readPrometheusText(
+      'a 1\nwrong\nwrong\n',
+      () => {},
+      () => {},
+      () => isKnown,
+    );
+  expect([read(true).isSound, read(false).isSound]).toEqual([true, false]);
+  expect(read(true).problem?.evidence.count).toBe(2);
 });
 
 test('tells families, ends at # EOF, and skips comments', () => {
@@ -128,7 +176,10 @@ test('never throws, whatever the text', () => {
 test('a page cut off anywhere gives what stands before the cut', () => {
   const text = 'a{x="1"} 12\nb{y="2"} 34\n';
   for (let cut = 0; cut < text.length; cut++) {
-    for (const [name] of read(text.slice(0, cut)).samples) expect(['a', 'b']).toContain(name);
+    const { samples, problem } = read(text.slice(0, cut));
+    // A number that is cut off is another number.
+    for (const [, , value] of samples) expect([12, 34]).toContain(value);
+    if (cut > 0 && text[cut - 1] !== '\n') expect(problem).toContain('it ends within line');
   }
 });
 

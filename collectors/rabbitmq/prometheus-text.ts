@@ -4,7 +4,6 @@
  * 10,000 queues tells 5 MB, and neither a list of its lines nor of its samples is ever made.
  */
 import { Failure } from '../../src/errors.ts';
-import { quoted } from '../../src/text.ts';
 
 /** Names and values in turn, unescaped, as they stand in the line: `['vhost', '/', 'queue', 'a']`. */
 export type LabelPairs = readonly string[];
@@ -12,11 +11,19 @@ export type LabelPairs = readonly string[];
 /** Told once for each sample, in the order of the text. The value may be an infinity or NaN. */
 export type TakeSample = (name: string, labels: LabelPairs, value: number) => void;
 
+/** Told once for each wrong line, as it stands there; true: it is known what it is, and it does not speak against the text. */
+export type TakeWrong = (line: string) => boolean;
+
 export interface PrometheusText {
   /** How many samples were told. */
   readonly samples: number;
-  /** `E_PARSE`: lines that have not the form of the format (the first is told), or there is no sample at all. */
+  /**
+   * `E_PARSE`: lines that have not the form of the format, no sample at all, or an end within a line. It says which line
+   * is the first, and nothing of what stands there but a plain name.
+   */
   readonly problem: Failure | undefined;
+  /** The text is what it should be but for single lines, if any: it is not cut off, and most lines are samples. */
+  readonly isSound: boolean;
 }
 
 /** The value of a label, or undefined. */
@@ -38,10 +45,9 @@ const OPEN = 123;
 const CLOSE = 125;
 
 const NONE: LabelPairs = [];
-
 /**
  * Tells each sample of a text, and each family that has a `# TYPE` line (a family without samples has one too). Never
- * throws by itself. A wrong line is counted and left out.
+ * throws by itself. A wrong line is counted and left out; so is a last one without its line feed, whose number may go on.
  *
  * RabbitMQ before 3.13 does not escape what stands in labels: of those, a queue with `"` in its name is a wrong line,
  * and one with a line feed may write lines of its own. Readers must therefore take two samples of one name for none.
@@ -50,11 +56,10 @@ export function readPrometheusText(
   text: string,
   take: TakeSample,
   takeFamily: (name: string) => void = () => {},
+  takeWrong: TakeWrong = () => false,
 ): PrometheusText {
-  let samples = 0;
-  let wrong = 0;
+  const found: Found = { samples: 0, wrong: 0, strange: 0, first: undefined, cutAt: undefined };
   let line = 0;
-  let first: { readonly line: number; readonly text: string } | undefined;
   for (let start = 0; start < text.length; ) {
     const feed = text.indexOf('\n', start);
     const next = feed < 0 ? text.length : feed + 1;
@@ -63,30 +68,59 @@ export function readPrometheusText(
     line += 1;
     start = next;
     if (from >= end) continue;
-    if (text.charCodeAt(from) === HASH) {
-      if (end - from === 5 && text.startsWith('# EOF', from)) break;
+    if (end - from === 5 && text.startsWith('# EOF', from)) break;
+    if (feed < 0) found.cutAt = line;
+    else if (text.charCodeAt(from) === HASH) {
       if (text.startsWith('# TYPE ', from)) takeFamily(text.slice(from + 7, wordEnd(text, from + 7, end)));
-    } else if (readSample(text, from, end, take)) samples += 1;
+    } else if (readSample(text, from, end, take)) found.samples += 1;
     else {
-      wrong += 1;
-      first ??= { line, text: text.slice(from, Math.min(end, from + 200)) };
+      found.wrong += 1;
+      found.first ??= { line, name: nameIn(text, from, end) };
+      if (!takeWrong(text.slice(from, end))) found.strange += 1;
     }
   }
-  return { samples, problem: problemOf(samples, wrong, first) };
+  const { samples, strange, cutAt } = found;
+  return {
+    samples,
+    problem: problemOf(found),
+    isSound: cutAt === undefined && samples >= SOUND * strange && samples > 0,
+  };
 }
 
-function problemOf(
-  samples: number,
-  wrong: number,
-  first: { readonly line: number; readonly text: string } | undefined,
-): Failure | undefined {
-  const expected = 'expected NAME{LABEL="VALUE",…} NUMBER of the Prometheus text format';
-  if (first === undefined) {
-    return samples > 0 ? undefined : new Failure('E_PARSE', `no sample in the text; ${expected}`);
+/** So many samples for one line of which nobody knows what it is. */
+const SOUND = 2;
+interface Found {
+  samples: number;
+  wrong: number;
+  strange: number;
+  first: { readonly line: number; readonly name: string | undefined } | undefined;
+  /** The last line, where it has no end. */
+  cutAt: number | undefined;
+}
+
+const EXPECTED = 'expected NAME{LABEL="VALUE",…} NUMBER of the Prometheus text format';
+
+function problemOf({ samples, wrong, first, cutAt }: Found): Failure | undefined {
+  const lead = samples === 0 ? 'no sample in the text: ' : '';
+  if (cutAt !== undefined) {
+    const message = `${lead}it ends within line ${cutAt}; expected a line feed after the last line`;
+    return new Failure('E_PARSE', message, { line: cutAt, count: wrong + 1 });
   }
-  const found = `line ${first.line} is ${quoted(first.text)}; ${expected}`;
-  const lead = samples === 0 ? 'no sample in the text: ' : wrong === 1 ? '' : `${wrong} lines are wrong: `;
-  return new Failure('E_PARSE', `${lead}${found}`, { line: first.line, text: first.text, count: wrong });
+  if (first === undefined)
+    return samples > 0 ? undefined : new Failure('E_PARSE', `no sample in the text; ${EXPECTED}`);
+  const count = wrong === 1 ? '' : `${wrong} lines are wrong: `;
+  const name = first.name === undefined ? '' : ` (${first.name})`;
+  return new Failure('E_PARSE', `${lead}${count}line ${first.line}${name} is no sample; ${EXPECTED}`, {
+    line: first.line,
+    count: wrong,
+  });
+}
+
+/** The metric of a wrong line, if labels follow: a word alone may be anything. */
+function nameIn(text: string, from: number, end: number): string | undefined {
+  const nameEnd = identifierEnd(text, from, Math.min(end, from + 100), true);
+  const isName = nameEnd > from && nameEnd < end && text.charCodeAt(nameEnd) === OPEN;
+  return isName ? text.slice(from, nameEnd) : undefined;
 }
 
 /** Reads the line between two positions; false: it is no sample. */
@@ -204,7 +238,6 @@ function wordEnd(text: string, from: number, end: number): number {
   return at;
 }
 
-/** Without its `\r`, and blanks before it. */
 function lineEnd(text: string, from: number, to: number): number {
   let end = to;
   while (end > from) {

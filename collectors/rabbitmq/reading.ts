@@ -19,33 +19,32 @@ export interface Asked {
   readonly requests: number;
 }
 
-/** What lists many queues may take so much of an interval, and so long at most. */
-const PATIENCE_SHARE = 0.5;
-const PATIENCE_MS = 20_000;
+/** What is left of the run's time for handing over what was read. */
+const RESERVE = 0.1;
 
 export async function readBroker(context: Context<RabbitmqOptions>, memory: Memory): Promise<Asked> {
-  const { host, options, readAtMs, intervalMs } = context;
+  const { host, options, readAtMs, intervalMs, elapsedMs, timeoutMs = Number.POSITIVE_INFINITY } = context;
+  const leftMs = (): number => Math.max((1 - RESERVE) * timeoutMs - elapsedMs(), 0);
   if (options.source === 'management') {
-    const client = createClient(host, options, memory.endpoints);
-    const patienceMs = Math.min(PATIENCE_SHARE * (intervalMs ?? Number.POSITIVE_INFINITY), PATIENCE_MS);
-    const source = managementSource(client, options, memory, { readAtMs, intervalMs, patienceMs });
+    const client = createClient(host, options, memory.endpoints, leftMs);
+    const source = managementSource(client, options, memory, { readAtMs, intervalMs, patienceMs: leftMs() });
     const reading =
       memory.own === true ? await watchOwn(context, client, memory) : await watchAll(context, source, memory);
     const problems = memory.own === true ? reading.problems : [...client.problems, ...(reading.problems ?? [])];
     return { reading: { ...reading, ...(problems && { problems }) }, endpoints: client.up, requests: client.requests };
   }
+  const only = memory.own === true ? ownQueues(await hostNameOf(host, options), options) : undefined;
   const asked =
     options.source === 'prometheus'
-      ? prometheusSource(host, options, memory.prometheus)
-      : ctlSource(host, options, intervalMs);
-  const source = memory.own === true ? await ownOf(context, asked) : asked;
-  const reading = await watchAll(context, source, memory);
+      ? prometheusSource(host, options, memory.prometheus, leftMs, only)
+      : ctlSource(host, options, intervalMs, leftMs, memory, only);
+  const reading = await watchAll(context, only === undefined ? asked : justThese(only, asked), memory);
   return { reading, endpoints: asked.endpoints, requests: asked.requests };
 }
 
-/** A source that lists this machine's queues alone, where the server cannot be asked for just them. */
-async function ownOf({ host, options }: Context<RabbitmqOptions>, source: Source): Promise<Source> {
-  const names = new Set(ownQueues(await hostNameOf(host, options), options).map(queueKey));
+/** A source of these queues alone, whatever else it lists. */
+function justThese(only: readonly QueueName[], source: Source): Source {
+  const names = new Set(only.map(queueKey));
   const isOwn = (queue: QueueName): boolean => names.has(queueKey(queue));
   return {
     status: () => source.status(),

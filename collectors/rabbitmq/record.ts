@@ -147,6 +147,8 @@ export interface Listing {
   readonly queues: readonly QueueRecord[];
   /** What was not all read says by its labels (`vhost`) what is unknown for it. */
   readonly problems: readonly Failure[];
+  /** Queues that were wanted, and not asked for in this run. */
+  readonly unasked?: readonly QueueName[];
 }
 
 /** One way to ask a broker, during one run. */

@@ -146,3 +146,32 @@ test('what is forgotten begins again, and what is retained goes on', () => {
   expect(watch.look(one, AFTER)?.stuck).toBe(true);
   expect(watch.look(other, AFTER)?.stuck).toBe(false);
 });
+
+describe('not_acked', () => {
+  const counted = (count: number, countedAtMs: number): QueueRecord =>
+    queue({ counts: { ...settled(count), countedAtMs } });
+
+  test('needs that the broker has counted for so long: what it has not counted yet may be acknowledged', () => {
+    const watch = createStuckWatch(2000);
+    // The broker counts every five seconds, and is asked every two.
+    const seen = [0, 2, 4, 6, 8, 10, 12].map((second) => {
+      const slot = Math.floor(second / 5);
+      return watch.look(counted(slot, 1_000_000 + slot * 5000), second * 1000)?.stuck;
+    });
+    expect(seen).toEqual(seen.map(() => false));
+    expect(watch.look(counted(2, 1_015_000), 15_000)).toEqual({ stuck: true, reason: 'not_acked' });
+  });
+
+  test('of a queue without counts, in a broker that counts, nothing is settled yet', () => {
+    const watch = createStuckWatch(AFTER);
+    watch.look(queue({ counts: undefined }), 0, true);
+    expect(watch.look(queue({ counts: undefined }), AFTER, true)).toEqual({ stuck: true, reason: 'not_acked' });
+  });
+});
+
+test('a queue that is gone takes nothing along: one of its name is another', () => {
+  const watch = createStuckWatch(AFTER);
+  watch.look(queue({ consumers: 0 }), 0);
+  watch.forget(queue());
+  expect(watch.look(queue({ consumers: 0 }), 2 * AFTER)).toEqual(fine);
+});

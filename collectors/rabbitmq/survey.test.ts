@@ -85,25 +85,28 @@ describe('sums', () => {
     ]);
   });
 
-  test('what is unknown of one is not 0; what is unknown of all is unknown', () => {
-    const queues = [queue('reply_1', { messages: 3, ready: 3 }), queue('reply_2'), queue('reply_3', { messages: 4 })];
+  test('what is unknown of one is unknown of their sum, and a part of it is not sent as the whole', () => {
+    const queues = [queue('reply_1', { messages: 3, ready: 3 }), queue('reply_2', { messages: 4 })];
     const seen = survey(queues, settings(), nothing);
     expect(seen.groups).toMatchObject([
-      { queues: 3, messages: 7, ready: 3, unacked: undefined, consumers: undefined, unconsumed: undefined },
+      { queues: 2, messages: 7, ready: undefined, unacked: undefined, consumers: undefined, unconsumed: undefined },
     ]);
-    expect(seen.unknown).toBe(1);
-    expect(survey([], settings(), nothing).all).toMatchObject({ queues: 0, messages: undefined });
+    expect(seen.unknown).toBe(0);
+    const down = survey([...queues, queue('reply_3')], settings(), nothing);
+    expect(down.groups).toMatchObject([{ queues: 3, messages: undefined }]);
+    expect(down.unknown).toBe(1);
+    expect(survey([], settings(), nothing).all).toMatchObject({ queues: 0, messages: 0 });
   });
 
-  test('unconsumed are those with messages ready and no consumer, where both are known', () => {
+  test('unconsumed are those with messages ready and no consumer, where both are known of all', () => {
     const queues = [
       queue('reply_1', { ready: 1, consumers: 0 }),
       queue('reply_2', { ready: 1, consumers: 1 }),
       queue('reply_3', { ready: 0, consumers: 0 }),
-      queue('reply_4', { ready: 1 }),
-      queue('reply_5', { consumers: 0 }),
     ];
     expect(survey(queues, settings(), nothing).groups[0]?.unconsumed).toBe(1);
+    const more = [...queues, queue('reply_4', { ready: 1 })];
+    expect(survey(more, settings(), nothing).groups[0]?.unconsumed).toBeUndefined();
   });
 });
 

@@ -4,7 +4,7 @@ import type { RabbitmqOptions } from './options.ts';
 import type { Depth, QueueName, QueueRecord } from './record.ts';
 import { queueKey } from './stuck.ts';
 
-/** What queues have together: the sum of what is known of them. */
+/** What queues have together; undefined: of one of them it is unknown. */
 export interface Sums extends Depth {
   readonly queues: number;
   readonly consumers: number | undefined;
@@ -110,24 +110,19 @@ function largest(queues: readonly QueueRecord[], most: number, { isKept, isStuck
 
 type SumsSoFar = { -readonly [Key in keyof Sums]: Sums[Key] };
 
+/** Of no queue the sum is 0; one of which something is unknown makes that unknown. */
 function createSums(): SumsSoFar {
-  return {
-    ...{ queues: 0, messages: undefined, ready: undefined, unacked: undefined },
-    ...{ consumers: undefined, memoryBytes: undefined, unconsumed: undefined },
-  };
+  return { queues: 0, messages: 0, ready: 0, unacked: 0, consumers: 0, memoryBytes: 0, unconsumed: 0 };
 }
 
 function sumsAt(all: Map<string, SumsSoFar>, vhost: string): SumsSoFar {
-  let sums = all.get(vhost);
-  if (sums === undefined) {
-    sums = createSums();
-    all.set(vhost, sums);
-  }
+  const sums = all.get(vhost) ?? createSums();
+  all.set(vhost, sums);
   return sums;
 }
 
 const plus = (sum: number | undefined, value: number | undefined): number | undefined =>
-  value === undefined ? sum : (sum ?? 0) + value;
+  sum === undefined || value === undefined ? undefined : sum + value;
 
 function add(sums: SumsSoFar, { messages, ready, unacked, consumers, memoryBytes }: QueueRecord): void {
   sums.queues += 1;
@@ -136,6 +131,6 @@ function add(sums: SumsSoFar, { messages, ready, unacked, consumers, memoryBytes
   sums.unacked = plus(sums.unacked, unacked);
   sums.consumers = plus(sums.consumers, consumers);
   sums.memoryBytes = plus(sums.memoryBytes, memoryBytes);
-  if (consumers === undefined || ready === undefined) return;
-  sums.unconsumed = (sums.unconsumed ?? 0) + (consumers === 0 && ready > 0 ? 1 : 0);
+  const isKnown = consumers !== undefined && ready !== undefined;
+  sums.unconsumed = plus(sums.unconsumed, isKnown ? Number(consumers === 0 && ready > 0) : undefined);
 }

@@ -1,16 +1,18 @@
 /** The whole broker: what is cheap in each run, and the queues as often as the broker can bear. */
 import type { Context, Reading } from '../../src/collector.ts';
 import { asFailure, type Failure } from '../../src/errors.ts';
-import { type Found, lostSight, type Scope, withLost } from './kept.ts';
+import { type Found, isCovered, lostSight, type Scope, withLost } from './kept.ts';
 import { createMeasure, type ListSums, type Measure, measureGroup, measureStatus } from './measure.ts';
 import type { Memory } from './memory.ts';
 import { brokerMetrics } from './metrics-broker.ts';
 import type { RabbitmqOptions } from './options.ts';
 import type { Pace } from './pace.ts';
-import type { Source, Status } from './record.ts';
-import { scoped } from './scoped.ts';
+import type { Listing, NodeRecord, Source, Status } from './record.ts';
+import { NOTHING, scoped } from './scoped.ts';
 import { placer, type Survey, survey } from './survey.ts';
-import { forgetOthers, measureWatched, untold } from './watched.ts';
+import { forgetOthers, measureWatched } from './watched.ts';
+
+type Paced = (part: 'list' | 'details', pace: Pace, read: () => Promise<Listing>) => Promise<Listing | undefined>;
 
 export async function watchAll(
   { options, readAtMs, elapsedMs, intervalMs }: Context<RabbitmqOptions>,
@@ -18,26 +20,33 @@ export async function watchAll(
   memory: Memory,
 ): Promise<Reading> {
   const { cluster } = options;
-  const to = createMeasure();
-  const problems: Failure[] = [];
-  const unread: Scope[] = [];
   const status = await source.status();
-  problems.push(...status.problems);
+  const to = createMeasure(dating(memory, status));
+  const problems: Failure[] = [...status.problems];
+  const unread: Scope[] = [];
   memory.countsMessages = status.broker?.countsMessages ?? memory.countsMessages;
   memory.statistics = status.broker?.statistics ?? memory.statistics;
 
   /** One expensive part, if it is its turn; undefined: not read now. */
-  const paced = async <Value>(part: 'list' | 'details', pace: Pace, read: () => Promise<Value>) => {
-    if (!pace.isDue(readAtMs, intervalMs)) return undefined;
+  const paced: Paced = async (part, pace, read) => {
+    const tell = (failure: Failure): void => {
+      problems.push(scoped(failure, { scope: 'queue' }));
+      if (part === 'list') problems.push(scoped(failure, { scope: 'group' }));
+    };
+    if (!pace.isDue(readAtMs, intervalMs)) {
+      if (pace.failure !== undefined) tell(pace.failure);
+      return undefined;
+    }
     const beganMs = elapsedMs();
     try {
       const value = await read();
-      pace.done(readAtMs);
+      // Where a whole scope is unknown it was tried, and not done.
+      if (!value.problems.some(isWide)) pace.done(readAtMs);
       return value;
     } catch (thrown) {
       const failure = asFailure(thrown);
-      problems.push(scoped(failure, { scope: 'queue' }));
-      if (part === 'list') problems.push(scoped(failure, { scope: 'group' }));
+      pace.failed(failure);
+      tell(failure);
       return undefined;
     } finally {
       const tookMs = elapsedMs() - beganMs;
@@ -54,24 +63,25 @@ export async function watchAll(
     problems.push(...listed.problems);
     const before = { isKept: memory.stuck.isKnown, isStuck: memory.stuck.isStuck };
     seen = survey(listed.queues, options, before);
-    const lost = lostSight(memory.kept, seen.kept, listed.problems);
+    const lost = lostSight(memory.kept, seen.kept, listed.problems, memory.lost, options.maxQueues);
     memory.kept = [...seen.kept.map(({ vhost, name }) => ({ vhost, name })), ...lost];
     forgetOthers(memory);
   }
   const found = await keptQueues(source, memory, seen, paced, problems);
   if (found === undefined) unread.push({ scope: 'queue' });
   else {
-    unread.push(...found.unread, ...untold(found.queues));
-    measureWatched(to, found.queues, memory, readAtMs, cluster);
+    for (const scope of found.unread) unread.push(scope);
+    for (const scope of measureWatched(to, found.queues, memory, readAtMs, cluster)) unread.push(scope);
   }
 
-  if (seen !== undefined) measureSurvey(to, seen, cluster);
-  const sums = seen === undefined ? undefined : sumsOf(seen, listed?.problems ?? []);
+  const listProblems = listed?.problems ?? [];
+  if (seen !== undefined) unread.push(...measureSurvey(to, seen, listProblems, cluster));
+  const sums = seen === undefined || memory.own === true ? undefined : sumsOf(seen, listProblems, isWhole(options));
   measureStatus(to, status, sums, cluster);
   // Sums that are not known now, and what only a list tells.
   if (sums?.all === undefined) unread.push({ scope: 'broker' });
-  if (sums === undefined) unread.push({ scope: 'vhost' });
-  unread.push(...stoppedNodes(status));
+  if (sums === undefined || listProblems.some(isWide)) unread.push({ scope: 'vhost' });
+  unread.push(...silentNodes(status));
   noteChanges(memory, status);
   for (const [part, pace] of [
     ['list', memory.list],
@@ -86,7 +96,7 @@ async function keptQueues(
   source: Source,
   memory: Memory,
   seen: Survey | undefined,
-  paced: <Value>(part: 'details', pace: Pace, read: () => Promise<Value>) => Promise<Value | undefined>,
+  paced: Paced,
   problems: Failure[],
 ): Promise<Found | undefined> {
   const { details } = source;
@@ -95,30 +105,71 @@ async function keptQueues(
   const read = await paced('details', memory.details, () => details(memory.kept));
   if (read === undefined) return undefined;
   problems.push(...read.problems);
-  return withLost(memory.kept, read.queues, seen?.kept);
+  return withLost(memory.kept, read, seen?.kept);
 }
 
-/** The sums of what the list had; of a vhost of which it lacks something nothing. */
-function sumsOf(seen: Survey, problems: readonly Failure[]): ListSums {
-  const lacking = new Set(problems.map(({ evidence }) => evidence.labels?.vhost));
-  // A problem that names no vhost may be of any.
-  const vhosts = lacking.has(undefined) ? [] : seen.vhosts.filter(({ vhost }) => !lacking.has(vhost));
+/** Whether a problem may be of any vhost's queues. */
+function isWide({ evidence: { labels = {} } }: Failure): boolean {
+  return labels.vhost === undefined && labels.scope !== NOTHING.scope;
+}
+
+const leavesUnknown = ({ evidence }: Failure): boolean => evidence.labels?.scope !== NOTHING.scope;
+
+/** Whether every vhost is asked for. */
+const isWhole = ({ vhosts = ['*'] }: RabbitmqOptions): boolean => vhosts.includes('*');
+
+/** The sums of what the list had; of a vhost of which it lacks something, or of a broker of which some was asked, none. */
+function sumsOf(seen: Survey, problems: readonly Failure[], whole: boolean): ListSums {
+  const told = seen.vhosts.filter(({ vhost }) => !isCovered({ scope: 'queue', vhost }, problems));
   return {
-    all: problems.length === 0 ? seen.all : undefined,
-    vhosts: new Map(vhosts.map((one) => [one.vhost, one])),
+    all: whole && told.length === seen.vhosts.length && !problems.some(leavesUnknown) ? seen.all : undefined,
+    vhosts: new Map(told.map((one) => [one.vhost, one])),
   };
 }
 
-function measureSurvey(to: Measure, seen: Survey, cluster: string | undefined): void {
-  for (const group of seen.groups) measureGroup(to, group, cluster);
+/** Answers the groups that are not told. */
+function measureSurvey(to: Measure, seen: Survey, problems: readonly Failure[], cluster: string | undefined): Scope[] {
+  const unread: Scope[] = [];
+  for (const group of seen.groups) {
+    const scope = { scope: 'group', vhost: group.vhost, queue: group.group };
+    // A part of a sum is no sum.
+    const isPart = isCovered(scope, problems);
+    if (!isPart) measureGroup(to, group, cluster);
+    if (isPart || group.messages === undefined) unread.push(scope);
+  }
   const labels = { cluster, scope: 'broker' };
   to.add(brokerMetrics.queues_left_out, seen.leftOut, labels);
   to.add(brokerMetrics.queues_unknown, seen.unknown, labels);
+  return unread;
 }
 
-/** Of a node that does not run nothing is known but that; what it used last is no news, and neither is 0. */
-function stoppedNodes({ nodes }: Status): Scope[] {
-  return nodes.flatMap(({ node, running }) => (running === false ? [{ scope: 'node', node }] : []));
+/** The nodes that count, as one text; and whether what is dated now can be compared with what was dated before. */
+function dating(memory: Memory, { nodes }: Status): { nodes: string; dated: boolean } {
+  // Where they could not be read they are those of before.
+  if (nodes.length > 0) {
+    const telling = nodes.filter((one) => !isSilent(one)).map(({ node }) => node);
+    memory.nodes = nodes.length > 1 ? telling.sort().join(' ') : '';
+  }
+  const before = memory.datedBy;
+  memory.datedBy = memory.endpoints.current;
+  return { nodes: memory.nodes, dated: before === undefined || before === memory.datedBy };
+}
+
+/** A node that does not run, or of which the others have no statistics. */
+function isSilent({ running, memoryUsedBytes, uptimeSeconds }: NodeRecord): boolean {
+  return running === false || (memoryUsedBytes === undefined && uptimeSeconds === undefined);
+}
+
+/**
+ * Of a node that does not run nothing is known but that; what it used last is no news, and neither is 0. Links to it may
+ * come back with what they had counted before.
+ */
+function silentNodes({ nodes }: Status): Scope[] {
+  return nodes.filter(isSilent).flatMap(({ node }) => [
+    { scope: 'node', node },
+    { scope: 'peer', node },
+    { scope: 'peer', peer: node },
+  ]);
 }
 
 function noteChanges({ changes }: Memory, { broker, nodes }: Status): void {

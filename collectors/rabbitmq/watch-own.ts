@@ -3,6 +3,7 @@ import type { Context, Reading } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
 import { quoted } from '../../src/text.ts';
 import { fieldsOf } from './json.ts';
+import { isCovered } from './kept.ts';
 import type { Client } from './management-client.ts';
 import { oneByOne } from './management-queues.ts';
 import { readAlarm } from './management-status.ts';
@@ -12,11 +13,11 @@ import { brokerMetrics } from './metrics-broker.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { hostNameOf, ownQueues } from './own.ts';
 import { overviewOf } from './parse.ts';
-import type { QueueName } from './record.ts';
+import type { Listing, QueueName } from './record.ts';
 import { refusalsAt } from './refusals.ts';
-import { NOTHING } from './scoped.ts';
+import { NOTHING, scoped } from './scoped.ts';
 import { queueKey } from './stuck.ts';
-import { measureWatched, untold } from './watched.ts';
+import { measureWatched } from './watched.ts';
 
 export async function watchOwn(
   { host, options, readAtMs, intervalMs }: Context<RabbitmqOptions>,
@@ -25,8 +26,14 @@ export async function watchOwn(
 ): Promise<Reading> {
   const hostName = await hostNameOf(host, options);
   const wanted = ownQueues(hostName, options);
-  const alarm = await readAlarm(client);
   const problems: Failure[] = [];
+  const alarm = await readAlarm(client).catch((thrown: unknown) => {
+    const failure = asFailure(thrown);
+    // Of a broker that is slow about this the queues may be told all the same.
+    if (failure.code !== 'E_TIMEOUT') throw failure;
+    problems.push(scoped(failure, { scope: 'broker' }));
+    return undefined;
+  });
   // An overview costs more than the queues; whether the broker counts messages does not change while it runs.
   if (memory.countsMessages === undefined) {
     try {
@@ -36,24 +43,39 @@ export async function watchOwn(
       problems.push(asFailure(thrown));
     }
   }
-  const { queues, problems: failed } = await oneByOne(
-    client,
-    wanted,
-    refusalsAt(memory.refusedSinceMs, readAtMs, intervalMs),
-  );
-  if (queues.length === 0 && failed.length === 0 && memory.ownSeen.size === 0) problems.push(noneOf(hostName, options));
-  const found = new Set(queues.map(queueKey));
-  for (const queue of wanted) {
-    const key = queueKey(queue);
-    if (found.has(key)) memory.ownSeen.add(key);
-    else if (memory.ownSeen.has(key)) problems.push(lost(queue));
+  const listing = await oneByOne(client, wanted, refusalsAt(memory.refusedSinceMs, readAtMs, intervalMs));
+  const { queues, problems: failed, unasked = [] } = listing;
+  // A broker that answers nothing at all is no broker that is slow about its alarms.
+  const [first] = problems;
+  if (alarm === undefined && queues.length === 0 && first?.code === 'E_TIMEOUT' && failed.length > 0) throw first;
+  const gone = goneOf(wanted, listing);
+  if (gone.length === wanted.length && memory.ownSeen.size === 0) problems.push(noneOf(hostName, options));
+  for (const queue of queues) memory.ownSeen.add(queueKey(queue));
+  for (const queue of gone) {
+    // Whatever comes by that name is another one.
+    memory.stuck.forget(queue);
+    if (memory.ownSeen.has(queueKey(queue))) problems.push(lost(queue));
   }
-  const to = createMeasure();
+  const dated = memory.datedBy === undefined || memory.datedBy === memory.endpoints.current;
+  memory.datedBy = memory.endpoints.current;
+  const to = createMeasure({ dated });
   const { cluster } = options;
   to.add(brokerMetrics.alarm, alarm, { cluster, scope: 'broker' });
   memory.changes.see('alarm_raised', 'alarm_cleared', 'broker', alarm);
-  measureWatched(to, queues, memory, readAtMs, cluster);
-  return { samples: to.samples, problems: [...client.problems, ...problems, ...failed], unread: untold(queues) };
+  const unread = measureWatched(to, queues, memory, readAtMs, cluster);
+  for (const { vhost, name } of unasked) unread.push({ scope: 'queue', vhost, queue: name });
+  // A broker that does not tell has not ended its alarm.
+  if (alarm === undefined) unread.push({ scope: 'broker' });
+  return { samples: to.samples, problems: [...client.problems, ...problems, ...failed], unread };
+}
+
+/** What was asked for, and is not there. */
+function goneOf(wanted: readonly QueueName[], { queues, problems, unasked = [] }: Listing): QueueName[] {
+  const known = new Set([...queues, ...unasked].map(queueKey));
+  return wanted.filter(
+    (queue) =>
+      !known.has(queueKey(queue)) && !isCovered({ scope: 'queue', vhost: queue.vhost, queue: queue.name }, problems),
+  );
 }
 
 /** A queue on a node that is down answers as one that was deleted. */

@@ -1,7 +1,7 @@
 /** What goes wrong over HTTP and TLS, as Failures that say what to do and never who asked with what. Pure. */
 import { Failure, systemCode } from '../errors.ts';
 import { quoted } from '../text.ts';
-import { isHtml } from './http-text.ts';
+import { isHtml, withoutAny } from './http-text.ts';
 
 const MAX_REASON = 200;
 
@@ -25,8 +25,7 @@ export function statusFailure(status: number, url: string, body: string, secrets
 function reasonIn(body: string, secrets: readonly string[]): string {
   const text = (isHtml(body) ? '' : (fieldsOf(body) ?? body)).trim();
   if (text === '') return '';
-  const clean = secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
-  return `: ${quoted(clean, MAX_REASON - 1)}`;
+  return `: ${quoted(withoutAny(secrets, text), MAX_REASON - 1)}`;
 }
 
 function fieldsOf(body: string): string | undefined {

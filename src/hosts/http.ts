@@ -4,7 +4,7 @@ import type { HttpOptions } from '../collector.ts';
 import { Failure } from '../errors.ts';
 import { credentialsOf, type Identity } from './http-credentials.ts';
 import { located, requestFailure, statusFailure, withoutSecrets } from './http-failures.ts';
-import { jsonOf, textOf } from './http-text.ts';
+import { jsonOf, textOf, withoutAny } from './http-text.ts';
 
 type Bounded = HttpOptions & { readonly maxBytes: number };
 
@@ -13,19 +13,21 @@ const REASON_BYTES = 4096;
 const REASON_MS = 1000;
 
 export async function getJson(url: string, options: Bounded, deadline: AbortSignal): Promise<unknown> {
-  const { body, html } = await get(url, 'application/json', options, deadline);
-  return jsonOf(body, html, withoutSecrets(url));
+  const { body, html, secrets } = await get(url, 'application/json', options, deadline);
+  return jsonOf(body, html, withoutSecrets(url), secrets);
 }
 
 export async function getText(url: string, options: Bounded, deadline: AbortSignal): Promise<string> {
-  const { body, html } = await get(url, 'text/plain, */*;q=0.5', options, deadline);
-  return textOf(body, html, withoutSecrets(url));
+  const { body, html, secrets } = await get(url, 'text/plain, */*;q=0.5', options, deadline);
+  return textOf(body, html, withoutSecrets(url), secrets);
 }
 
 interface Answer {
   readonly body: Buffer;
   /** The server says that it is a page for people. */
   readonly html: boolean;
+  /** What was asked with. */
+  readonly secrets: readonly string[];
 }
 
 async function get(text: string, accept: string, options: Bounded, deadline: AbortSignal): Promise<Answer> {
@@ -89,7 +91,8 @@ async function answerOf(
   }
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') {
-    throw new Failure('E_PARSE', `${url} answers compressed, which was not asked for`, { url, text: encoding });
+    const text = withoutAny(secrets, encoding);
+    throw new Failure('E_PARSE', `${url} answers compressed, which was not asked for`, { url, text });
   }
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(url, maxBytes);
   const chunks: Buffer[] = [];
@@ -99,7 +102,8 @@ async function answerOf(
     if (total > maxBytes) throw tooLarge(url, maxBytes);
     chunks.push(chunk);
   }
-  return { body: Buffer.concat(chunks), html: /^text\/html\b/i.test(headers['content-type'] ?? '') };
+  const html = /^text\/html\b/i.test(headers['content-type'] ?? '');
+  return { body: Buffer.concat(chunks), html, secrets };
 }
 
 function tooLarge(url: string, maxBytes: number): Failure {

@@ -27,6 +27,8 @@ export interface Memory extends Kept, ManagementMemory {
   readonly lost: Map<string, number>;
   /** The nodes whose counts were in the sums, and the endpoint that dated them, in the run before. */
   nodes: string;
+  /** All nodes told their statistics. */
+  isWhole: boolean;
   datedBy: number | undefined;
   /** Where the next turn begins, where one run cannot ask for all. */
   turn: number;
@@ -56,6 +58,7 @@ export function createMemory({ stuckAfter }: RabbitmqOptions): Memory {
     kept: [],
     lost: new Map(),
     nodes: '',
+    isWhole: true,
     datedBy: undefined,
     turn: 0,
     countsMessages: undefined,

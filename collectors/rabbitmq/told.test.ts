@@ -37,3 +37,17 @@ test('a queue that was forgotten has told nothing', () => {
   told.retain([]);
   expect(told.missing({ ...whole, counts: undefined })).toEqual([]);
 });
+
+test('a queue without counts has counted nothing, once it is known that long, and never if it had counts', () => {
+  const told = createTold();
+  const idle = { ...whole, counts: undefined };
+  const published = (readAtMs: number, one: QueueRecord = idle, isWhole = true) =>
+    told.filled(one, readAtMs, isWhole).counts?.published;
+  expect([0, 5000, 9999, 10_000].map((readAtMs) => published(readAtMs))).toEqual([undefined, undefined, undefined, 0]);
+  // A reading without a node's statistics says nothing, and neither does one without the depth.
+  expect(published(20_000, idle, false)).toBeUndefined();
+  expect([published(21_000), published(31_000)]).toEqual([undefined, 0]);
+  expect(published(32_000, { ...idle, messages: undefined })).toBeUndefined();
+  told.missing(whole);
+  expect([published(40_000, whole), published(50_000), published(90_000)]).toEqual([1, undefined, undefined]);
+});

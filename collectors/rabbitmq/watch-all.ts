@@ -149,6 +149,7 @@ function dating(memory: Memory, { nodes }: Status): { nodes: string; dated: bool
   if (nodes.length > 0) {
     const telling = nodes.filter((one) => !isSilent(one)).map(({ node }) => node);
     memory.nodes = nodes.length > 1 ? telling.sort().join(' ') : '';
+    memory.isWhole = telling.length === nodes.length;
   }
   const before = memory.datedBy;
   memory.datedBy = memory.endpoints.current;

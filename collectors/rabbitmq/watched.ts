@@ -19,8 +19,10 @@ export function measureWatched(
   cluster: string | undefined,
 ): Scope[] {
   const untold: Scope[] = [];
-  for (const queue of queues) {
-    for (const scope of memory.told.missing(queue)) untold.push(scope);
+  const counts = memory.countsMessages === true && memory.isWhole;
+  for (const one of queues) {
+    for (const scope of memory.told.missing(one)) untold.push(scope);
+    const queue = memory.told.filled(one, readAtMs, counts);
     const verdict = memory.stuck.look(queue, readAtMs, memory.countsMessages);
     memory.changes.see('queue_stuck', 'queue_unstuck', queueKey(queue), verdict?.stuck);
     measureQueue(to, queue, verdict, cluster);

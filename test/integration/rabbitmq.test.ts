@@ -73,7 +73,7 @@ describe.skipIf(reason !== undefined)(`rabbitmq${reason === undefined ? '' : ` (
     await traffic.remove('exact');
     const gone = await runs.until(({ at }) => at('queue._.exact.messages') === undefined, 'its end');
     expect(gone.told).toEqual([]);
-  });
+  }, 60_000);
 
   it.concurrent('tells rates within 5 %, how fast a queue grows, and when it will be empty', async () => {
     await traffic.declare('busy');

@@ -2,7 +2,9 @@
  * What polling costs a broker of 10,000 queues, 200 of them busy, beside the bare `GET /api/queues` that others use; and
  * what 50,000 queues cost us. Takes turns, so that what else the machine does falls on all alike. Needs RabbitMQ.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rabbitmq } from '../collectors/rabbitmq/index.ts';
 import { type Clock, systemClock } from '../src/clock.ts';
@@ -46,11 +48,20 @@ export async function rabbitmqBench(): Promise<string[]> {
       idlePerMs = (brokerCpuMs(broker) - before.cpu) / (performance.now() - before.at);
       for (const subject of subjects) await turn(subject, broker, idlePerMs);
     }
-    return [...report(subjects, idlePerMs), ...(await manyQueues())];
+    return [...report(subjects, idlePerMs), peakMemory(broker), ...(await manyQueues())];
   } finally {
     await load?.stop();
     await broker.close();
   }
+}
+
+/** Of processes that do nothing else. */
+function peakMemory({ url }: Broker): string {
+  const program = join(import.meta.dirname, 'rabbitmq-memory.ts');
+  const [idle, busy] = ['0', '4'].map((runs) =>
+    execFileSync(process.execPath, [program, url, runs], { encoding: 'utf8' }).trim(),
+  );
+  return `peak memory of a process that polls the whole broker: ${busy} MiB, ${idle} MiB before the first poll`;
 }
 
 async function turn(subject: Subject, broker: Broker, idlePerMs: number): Promise<void> {

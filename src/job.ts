@@ -93,7 +93,8 @@ export function deliveryOf(
     );
     memory.refused.clear();
     const { readAtMs } = batch;
-    points = memory.totals.apply({ named: vetted.named, problems: known, unread, ratios, readAtMs });
+    const { named, unsent } = vetted;
+    points = memory.totals.apply({ named, unsent, problems: known, unread, ratios, readAtMs });
     problems = [...known, ...tell(memory.refused)];
     for (const { sample } of vetted.named) sent += sample.quiet === true ? 0 : 1;
   }

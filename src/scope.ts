@@ -39,7 +39,16 @@ export function covers(problem: Failure, labels: Labels, path?: string): boolean
 }
 
 /** Whether a problem makes a series unknown. What is computed is as unknown as what it is computed from. */
-export function isUnknown({ metric, entity, path }: Series, problem: Failure, naming: Naming): boolean {
-  const paths = [path, ...operandsOf(metric).map((operand) => naming.path(operand, entity.labels))];
-  return paths.some((one) => covers(problem, entity.labels, one));
+export function isUnknown(series: Series, problem: Failure, naming: Naming): boolean {
+  return pathsOf(series, naming).some((one) => covers(problem, series.entity.labels, one));
+}
+
+/** Whether a series, or what it is computed from, was read and not sent. */
+export function isUnsent(series: Series, unsent: ReadonlySet<string> | undefined, naming: Naming): boolean {
+  if (unsent === undefined || unsent.size === 0) return false;
+  return pathsOf(series, naming).some((one) => unsent.has(one));
+}
+
+function pathsOf({ metric, entity, path }: Series, naming: Naming): string[] {
+  return [path, ...operandsOf(metric).map((operand) => naming.path(operand, entity.labels))];
 }

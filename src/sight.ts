@@ -12,6 +12,8 @@ import { agrees, covers, type Scope } from './scope.ts';
 export interface Sight {
   readonly problems: readonly Failure[];
   readonly unread: readonly Scope[];
+  /** Series that were read and not sent. */
+  readonly unsent?: ReadonlySet<string> | undefined;
   /** On the monotonic clock; undefined: before all runs. */
   readonly readAtMs: number | undefined;
 }
@@ -37,5 +39,6 @@ function keyOf({ unread }: Sight): string {
 /** The run in which something with these labels would have been seen, had it been there; undefined: there is none. */
 export function sightOf(past: readonly Sight[], labels: Labels, path?: string): Sight | undefined {
   const last = past.find(({ unread }) => !unread.some((scope) => agrees(scope, labels)));
-  return last?.problems.some((problem) => covers(problem, labels, path)) === true ? undefined : last;
+  if (last === undefined || (path !== undefined && last.unsent?.has(path))) return undefined;
+  return last.problems.some((problem) => covers(problem, labels, path)) ? undefined : last;
 }

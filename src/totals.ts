@@ -13,29 +13,17 @@
  * - what was left unread is unknown for as long as it is; what is new when it is read again is new since the last run
  *   that read it.
  */
+
+import type { Applied } from './applied.ts';
 import { computedOf } from './derived.ts';
-import type { Failure } from './errors.ts';
 import { advance, type Entity, level, newEntity, newSeries, restart, type Series, settleFallen } from './increments.ts';
 import type { Labels, Metric } from './metric.ts';
 import type { Naming } from './naming.ts';
 import { entityKey, isRetagged, moveOrigins } from './origins.ts';
 import type { Point } from './point.ts';
-import { anyAgrees, isUnknown, type Scope } from './scope.ts';
+import { anyAgrees, isUnknown, isUnsent } from './scope.ts';
 import { beforeAll, type Sight, sightOf, withSight } from './sight.ts';
 import type { Named, SeriesNaming } from './vet.ts';
-
-/** One applied reading of the job. */
-export interface Applied {
-  readonly named: readonly Named[];
-  /** What could not be read or sent: the series that they cover are unknown. */
-  readonly problems: readonly Failure[];
-  /** What was deliberately not read in this run. */
-  readonly unread?: readonly Scope[];
-  /** The ratio and derived metrics to compute. */
-  readonly ratios: readonly Metric[];
-  /** When it was read, on the monotonic clock. */
-  readonly readAtMs: number;
-}
 
 export interface Totals {
   /** Names series as `createTotals` was told to; those that are remembered need not be put together again. */
@@ -184,11 +172,11 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     }
   };
 
-  const dropVanished = (problems: readonly Failure[], unread: readonly Scope[], points: Point[]): void => {
+  const dropVanished = ({ problems, unread = [], unsent }: Applied, points: Point[]): void => {
     const isUnread = anyAgrees(unread);
     for (const series of known.values()) {
       if (series.seenIn === run || isUnread(series.entity.labels)) continue;
-      const hidden = problems.some((problem) => isUnknown(series, problem, naming));
+      const hidden = problems.some((problem) => isUnknown(series, problem, naming)) || isUnsent(series, unsent, naming);
       if (hidden && series.heldRuns < MAX_HELD_RUNS) {
         series.heldRuns += 1;
         continue;
@@ -200,7 +188,8 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
 
   return {
     naming: { ...naming, find: ({ name, labels: names }, labels) => knownEntity(names, labels)?.series.get(name) },
-    apply({ named, problems, unread = [], ratios, readAtMs }) {
+    apply(reading) {
+      const { named, problems, unread = [], unsent, ratios, readAtMs } = reading;
       run += 1;
       const { moved, left } = moveOrigins(named, { known, entities, byOrigin }, naming, run);
       lastLabels = undefined;
@@ -223,7 +212,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         points.push(point(series, series.value));
       }
       measureComputed(ratios, points);
-      dropVanished(problems, unread, points);
+      dropVanished(reading, points);
       for (const series of left) {
         const there = known.get(series.path);
         if (there === undefined) {
@@ -232,7 +221,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         } else if (series.shown && isRetagged(series.metric, series.entity.labels, there.entity.labels))
           points.push({ ...point(series, 0), taggedOnly: true });
       }
-      past = withSight(past, { problems, unread, readAtMs });
+      past = withSight(past, { problems, unread, unsent, readAtMs });
       return points;
     },
     rebase() {

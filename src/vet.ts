@@ -29,6 +29,8 @@ export interface Named {
 export interface Vetted {
   readonly named: readonly Named[];
   readonly problems: readonly Failure[];
+  /** The series that are not sent, of which `problems` tells but a few. */
+  readonly unsent: ReadonlySet<string>;
 }
 
 /** Who uses which series, over all jobs of the daemon. */
@@ -128,7 +130,8 @@ export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Cl
       if (met.has(placeOf(path, sample)) && !claimed.has(path))
         claimed.set(path, `${describe(sample)} and another thing have one name; neither is sent`);
   const problems = [...tell(refused), ...tell(claimed)];
-  if (claimed.size === 0) return { named, problems };
+  const unsent = new Set([...refused.keys(), ...claimed.keys()]);
+  if (claimed.size === 0) return { named, problems, unsent };
 
   // Neither of two claims is better than the other: both are dropped, whatever their order.
   const sound = named.filter(({ path, known }) => {
@@ -137,7 +140,7 @@ export function vet(samples: readonly Sample[], naming: SeriesNaming, claims: Cl
     if (known !== undefined) known.claimed = false;
     return false;
   });
-  return { named: sound, problems };
+  return { named: sound, problems, unsent };
 }
 
 /** Another thing, and not the same sample twice. */
@@ -161,7 +164,9 @@ export function tell(faults: ReadonlyMap<string, string>): Failure[] {
   const problems = told.map(([series, why]) => new Failure('E_SAMPLE', `${series}: ${why}`, { series }));
   if (faults.size > MAX_TOLD) {
     const count = faults.size - MAX_TOLD;
-    problems.push(new Failure('E_SAMPLE', `${count} more series are not sent for the same kind of reason`, { count }));
+    const why = `${count} more series are not sent for the same kind of reason`;
+    // It is about those, and not about all of the reading: no series has this path.
+    problems.push(new Failure('E_SAMPLE', why, { count, series: '' }));
   }
   return problems;
 }

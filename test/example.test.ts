@@ -67,7 +67,13 @@ describe('config/example.yaml', () => {
     const plain = (config: object): unknown =>
       JSON.parse(JSON.stringify(config, (key, value: unknown) => (key === 'fingerprint' ? undefined : value)));
     expect(plain(without)).toEqual(plain(withHashes));
-    expect(withHashes.jobs.map(({ id }) => id)).toEqual(['tcp@local', 'tcp_fragments@local', 'htb@local', 'ovs@local', 'rabbitmq@local']);
+    expect(withHashes.jobs.map(({ id }) => id)).toEqual([
+      'tcp@local',
+      'tcp_fragments@local',
+      'htb@local',
+      'ovs@local',
+      'rabbitmq@local',
+    ]);
     expect(targets.get('local')).toEqual({ type: 'local', name: 'hv01' });
     expect(before.get('local')).toEqual({ type: 'local' });
   });

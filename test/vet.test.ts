@@ -196,7 +196,7 @@ describe('problems', () => {
     expect(told.slice(0, 5)).toEqual([0, 1, 2, 3, 4].map((n) => `b.d${n}.backlog_bytes: NaN is not finite`));
     expect(told.slice(5)).toEqual(['95 more series are not sent for the same kind of reason']);
     // The summary names no series and no labels, so it covers all that it does not name.
-    expect(problems[5]?.evidence).toEqual({ count: 95 });
+    expect(problems[5]?.evidence).toEqual({ count: 95, series: '' });
   });
 
   it('of both kinds are bounded each', () => {

@@ -6,6 +6,7 @@ import { amount, type Fields, fieldsOf, listOf, textIn } from './json.ts';
 import { type Client, createClient } from './management-client.ts';
 import { cannotBeAsked } from './management-rows.ts';
 import type { RabbitmqOptions } from './options.ts';
+import { isGlob } from './options-together.ts';
 import { decide, hostNameOf, ownQueues } from './own.ts';
 import { overviewOf, vhostOf } from './parse.ts';
 
@@ -20,6 +21,7 @@ export async function check({
   const mode = own ? `watches the queues of ${quoted(await hostNameOf(host, options))} alone, since ${why}` : whole;
   const verdicts: Verdict[] = [{ level: 'ok', text: mode }];
   if (options.source !== 'management') return verdicts;
+  if (own) verdicts.push(...literalVhosts(options));
   if (options.user === undefined && options.certFile === undefined)
     verdicts.push({ level: 'warn', text: 'no user is given; the management plugin answers to users alone' });
   const client = createClient(host, options, { current: 0 }, () => Math.max(timeoutMs - elapsedMs(), 0));
@@ -48,6 +50,15 @@ async function rightsOf(client: Client): Promise<Verdict[]> {
 function tagsOf({ tags }: Fields): string[] {
   if (typeof tags === 'string') return tags.split(',').filter((tag) => tag !== '');
   return listOf(tags).filter((tag) => typeof tag === 'string');
+}
+
+/** With `host: own` the options refuse globs; `auto` is decided only here. */
+function literalVhosts({ vhosts = [] }: RabbitmqOptions): Verdict[] {
+  const advice = 'give names in vhosts, or set host: all to watch the whole broker';
+  return vhosts.filter(isGlob).map((vhost) => ({
+    level: 'warn',
+    text: `vhosts: ${quoted(vhost)} is asked for literally, as a name and no glob, since queues are asked for one by one: ${advice}`,
+  }));
 }
 
 async function ownFound(client: Client, queues: ReturnType<typeof ownQueues>): Promise<Verdict[]> {

@@ -133,3 +133,75 @@ test('own: a queue that was deleted and made anew is not stuck at once', async (
   await run({});
   expect(await stuck([waiting])).toBe(0);
 });
+
+describe('what was away is compared with what was there before', () => {
+  test('a key of the counts that is left out for one run, and totals that lack a node: no spike', async () => {
+    for (const options of [all, { host: 'own', hostName: 'hv07', vhosts: ['/'] }]) {
+      const run = scripted(options);
+      const of = (counts: object) => ({ queues: [queue('compute.hv07', 1, counts)] });
+      await run(of(counted(3_000_001)));
+      await run(of(counted(2_000_002)));
+      const back = await run(of(counted(3_000_003)));
+      expect(back.values['queue._.compute_hv07.published']).toBeUndefined();
+      await run(of({ message_stats: { publish: 3_000_010, deliver_get: 1 } }));
+      const { values } = await run(of(counted(3_000_020)));
+      expect(values['queue._.compute_hv07.acked']).toBeUndefined();
+      const later = await run(of(counted(3_000_050)));
+      expect(later.values).toMatchObject({ 'queue._.compute_hv07.acked': 30, 'queue._.compute_hv07.published': 30 });
+    }
+  });
+
+  test('a queue whose counts are away for a while is not stuck for that, and its rates end at last', async () => {
+    const run = scripted(all);
+    for (const publish of [0, 30, 60]) await run({ queues: [queue('a', 5, counted(publish))] });
+    const seen = [];
+    for (let times = 0; times < 12; times++) seen.push((await run({ queues: [queue('a', 5)] })).values);
+    const stuck = seen.slice(0, 10).map((values) => values['queue._.a.stuck']);
+    expect(stuck.filter((value) => value === 1)).toEqual([]);
+    const rates = seen.map((values) => values['queue._.a.publish_rate']);
+    expect(rates.slice(0, 10)).toEqual(rates.slice(0, 10).map(() => undefined));
+    expect(rates).toContain(0);
+  });
+});
+
+describe('a problem covers what it is about, and no more', () => {
+  const states = (values: Readonly<Record<string, number | undefined>>) => ({
+    running: values['queue._.a.running.state'],
+    idle: values['queue._.a.idle.state'],
+  });
+
+  test('two queues of one name', async () => {
+    const run = scripted(all);
+    const pair = ['x.y', 'x_y'].map((name) => queue(name, 1, counted(1)));
+    await run({ queues: [...pair, queue('a', 1, counted(1))] });
+    const { values, problems } = await run({ queues: [...pair, queue('a', 1, { ...counted(1), state: 'idle' })] });
+    expect(states(values)).toEqual({ running: 0, idle: 1 });
+    expect(Object.keys(values).filter((path) => path.startsWith('queue._.x_y.'))).toEqual([]);
+    expect(problems.join()).toContain('neither is sent');
+    // One of the two is gone: the other is told, and counts from what it shows.
+    const alone = await run({ queues: [queue('x_y', 7, counted(1_000_000)), queue('a', 1, counted(1))] });
+    expect(alone.values['queue._.x_y.messages']).toBe(7);
+    expect(alone.values['queue._.x_y.published']).toBeUndefined();
+  });
+
+  test('a list that failed, while the details are read', async () => {
+    const run = scripted(all);
+    const a = (state: string) => [queue('a', 1, { ...counted(1), state })];
+    await run({ queues: a('running') });
+    const failed = new Failure('E_HTTP_STATUS', 'it answered with status 500', { status: 500 });
+    const { values, problems } = await run({ queues: a('idle'), failingList: failed });
+    expect(states(values)).toEqual({ running: 0, idle: 1 });
+    expect(problems.join()).toContain('status 500');
+  });
+
+  test('some vhosts alone: the broker’s own series still end', async () => {
+    const run = scripted({ ...all, vhosts: ['nova'] });
+    const scene = (version: string) => ({
+      vhosts: [{ name: 'nova' }],
+      overview: { rabbitmq_version: version, queue_totals: { messages: 1 } },
+    });
+    await run(scene('3.10.8'));
+    const { values } = await run(scene('3.11.1'));
+    expect(values).toMatchObject({ 'broker.3_10_8.version_info': 0, 'broker.3_11_1.version_info': 1 });
+  });
+});

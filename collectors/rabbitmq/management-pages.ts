@@ -4,7 +4,7 @@ import { type Client, roomOf, spanOf } from './management-client.ts';
 import { isMissing, isOurs, isRefused } from './management-failures.ts';
 import type { Sight } from './management-list.ts';
 import type { Refused } from './management-permission.ts';
-import { pagesOf, queuesPath } from './management-rows.ts';
+import { namedQuery, pagesOf, queuesPath } from './management-rows.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { queueOf } from './parse.ts';
 import { nameFilter } from './patterns.ts';
@@ -81,8 +81,7 @@ async function readPart(
   leftMs: () => number,
   { queues, left, hidden }: InPages,
 ): Promise<void> {
-  const filter = nameFilter(options);
-  const named = filter?.isWellFormed() === true ? `name=${encodeURIComponent(filter)}&use_regex=true&` : '';
+  const named = namedQuery(nameFilter(options));
   const seen = new Set<string>();
   for await (const { records, after, matching } of pagesOf(client, `${path}?${details}&${named}`, queueOf, leftMs)) {
     for (const queue of records) {

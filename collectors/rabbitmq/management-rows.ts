@@ -10,6 +10,11 @@ const PAGE = 500;
 /** Totals and depths with the time at which they were counted. */
 export const SAMPLED = 'msg_rates_age=5&msg_rates_incr=5&lengths_age=5&lengths_incr=5';
 
+/** For pages of what has such a name alone, if a URL can carry that; without a pattern, of all. */
+export function namedQuery(pattern: string | undefined): string {
+  return pattern?.isWellFormed() === true ? `name=${encodeURIComponent(pattern)}&use_regex=true&` : '';
+}
+
 type RecordOf<Value> = (value: unknown) => Value | undefined;
 
 /**
@@ -71,23 +76,30 @@ export async function* pagesOf<Value>(
   }
 }
 
-/** All pages, where there are not more than `most`. */
+export interface PageLimits {
+  readonly leftMs: () => number;
+  /** So many pages at most. */
+  readonly most: number;
+  /** The option that makes them fewer. */
+  readonly option: string;
+}
+
+/** All pages, where there are not more than `most`; where there are, one tells that, and the others would be in vain. */
 export async function readPages<Value>(
   client: Client,
   query: string,
   recordOf: RecordOf<Value>,
-  leftMs: () => number,
-  most: number,
+  { leftMs, most, option }: PageLimits,
 ): Promise<Value[]> {
   const found: Value[] = [];
   let pages = 0;
   for await (const { records, after } of pagesOf(client, query, recordOf, leftMs)) {
-    for (const record of records) found.push(record);
     pages += 1;
-    if (after > 0 && pages >= most) {
+    if (after > 0 && pages + after > most) {
       const what = query.replace(/\?.*/, '');
-      throw new Failure('E_OUTPUT_SIZE', `${what} has more than ${most} pages of ${PAGE}; narrow the options`);
+      throw new Failure('E_OUTPUT_SIZE', `${what} has more than ${most} pages of ${PAGE}; narrow ${option}`);
     }
+    for (const record of records) found.push(record);
   }
   return found;
 }

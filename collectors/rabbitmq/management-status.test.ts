@@ -128,19 +128,77 @@ describe('exchanges', () => {
     items: [{ name: `e${query.get('page')}`, vhost: '/', message_stats: { publish_in: 1 } }],
     page_count: 9,
   });
+  const few = { exchanges: ['*'], maxRequests: 20 };
 
-  test('take a part of the requests that a run may make', async () => {
-    const settings = { exchanges: ['*'], maxRequests: 20 };
-    const { status, limits } = broker({ '/api/exchanges': pages }, settings);
-    const { problems } = await status();
+  test('of more pages than may be read are asked for once, and the problem says what to narrow', async () => {
+    const { status, limits } = broker({ '/api/exchanges': pages }, few);
+    const { problems, exchanges } = await status();
     expect(problems.map(({ code, evidence }) => [code, evidence.labels])).toEqual([
       ['E_OUTPUT_SIZE', { scope: 'exchange' }],
     ]);
-    expect(limits.get('/api/exchanges')).toHaveLength(5);
+    expect(problems[0]?.message).toMatch(/more than 5 pages .*narrow exchanges$/);
+    expect(exchanges).toEqual([]);
+    expect(limits.get('/api/exchanges')).toHaveLength(1);
+  });
+
+  test.each([
+    [5, 5, 0],
+    [6, 1, 1],
+  ])('%i pages where 5 may be read take %i requests', async (count, requests, failures) => {
+    const answer = (query: URLSearchParams) => ({ ...pages(query), page_count: count });
+    const { status, limits } = broker({ '/api/exchanges': answer }, few);
+    expect((await status()).problems).toHaveLength(failures);
+    expect(limits.get('/api/exchanges')).toHaveLength(requests);
+  });
+
+  test('that become more pages than may be read end there', async () => {
+    const growing = (query: URLSearchParams) => ({ ...pages(query), page_count: 4 + Number(query.get('page')) });
+    const { status, limits } = broker({ '/api/exchanges': growing }, few);
+    expect((await status()).problems.map(({ code }) => code)).toEqual(['E_OUTPUT_SIZE']);
+    expect(limits.get('/api/exchanges')).toHaveLength(2);
   });
 
   test('are all of their pages, where there are not so many', async () => {
     const { status } = broker({ '/api/exchanges': pages }, { exchanges: ['*'] });
     expect((await status()).exchanges).toHaveLength(9);
+  });
+
+  /** As the server filters: `re:run(Name, Pattern, [caseless])`. */
+  const filtering = (query: URLSearchParams) => {
+    const names = ['', 'default', 'nova', 'NOVA', 'neutron'];
+    const regex = new RegExp(query.get('use_regex') === 'true' ? (query.get('name') ?? '') : '', 'i');
+    const items = names.filter((name) => regex.test(name)).map((name) => ({ name, vhost: '/' }));
+    return { items, page_count: 1 };
+  };
+
+  test.each<[globs: string[], given: string[], kept: string[]]>([
+    [['nova'], ['nova', 'NOVA'], ['nova']],
+    [['n*'], ['nova', 'NOVA', 'neutron'], ['nova', 'neutron']],
+    [
+      ['def*', 'nova'],
+      ['', 'default', 'nova', 'NOVA'],
+      ['', 'default', 'nova'],
+    ],
+    [['*'], ['', 'default', 'nova', 'NOVA', 'neutron'], ['', 'default', 'nova', 'NOVA', 'neutron']],
+    [
+      ['n*', 'x\ud800'],
+      ['', 'default', 'nova', 'NOVA', 'neutron'],
+      ['nova', 'neutron'],
+    ],
+    [
+      ['n*', 'x'.repeat(1025)],
+      ['', 'default', 'nova', 'NOVA', 'neutron'],
+      ['nova', 'neutron'],
+    ],
+  ])('%j: the server gives %j, and %j are kept', async (exchanges, given, kept) => {
+    const seen: unknown[] = [];
+    const answer = (query: URLSearchParams) => {
+      const page = filtering(query);
+      seen.push(...page.items.map(({ name }) => name));
+      return page;
+    };
+    const found = await broker({ '/api/exchanges': answer }, { exchanges }).status();
+    expect(found.problems).toEqual([]);
+    expect([seen, found.exchanges.map(({ exchange }) => exchange)]).toEqual([given, kept]);
   });
 });

@@ -4,9 +4,10 @@ import { matcher } from '../../src/text.ts';
 import { fieldsOf, textIn } from './json.ts';
 import { type Client, spanOf } from './management-client.ts';
 import { isMissing, isOurs, isRefused } from './management-failures.ts';
-import { readPages, readRows, SAMPLED } from './management-rows.ts';
+import { namedQuery, readPages, readRows, SAMPLED } from './management-rows.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { exchangeOf, federationOf, nodeOf, overviewOf, shovelOf, vhostOf } from './parse.ts';
+import { exchangeFilter, exchangeName } from './patterns.ts';
 import type { Status } from './record.ts';
 import { scoped } from './scoped.ts';
 
@@ -142,11 +143,10 @@ async function readPlugin<Value>(
 async function readExchanges(client: Client, { exchanges, maxRequests }: RabbitmqOptions) {
   if (exchanges.length === 0) return [];
   const wanted = matcher(exchanges);
-  const query = '/api/exchanges?columns=name,vhost,message_stats&';
+  const query = `/api/exchanges?columns=name,vhost,message_stats&${namedQuery(exchangeFilter(exchanges))}`;
   // All pages together take no more than any other part.
   const leftMs = spanOf(client, client.leftMs() / 2);
   const most = Math.min(MAX_PAGES, Math.floor(EXCHANGES_SHARE * maxRequests));
-  const all = await readPages(client, query, exchangeOf, leftMs, most);
-  // The default exchange has no name.
-  return all.filter(({ exchange }) => wanted(exchange === '' ? 'default' : exchange));
+  const all = await readPages(client, query, exchangeOf, { leftMs, most, option: 'exchanges' });
+  return all.filter(({ exchange }) => wanted(exchangeName(exchange)));
 }

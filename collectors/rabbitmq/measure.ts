@@ -1,7 +1,9 @@
 /** Records → samples. Pure. What is undefined is left out. */
 import type { Metric, Sample } from '../../src/metric.ts';
+import type { Heights } from './heights.ts';
 import { messageMetrics as metrics } from './metrics.ts';
 import { brokerMetrics } from './metrics-broker.ts';
+import { exchangeName } from './patterns.ts';
 import type { Counts, Depth, ExchangeRecord, LinkRecord, NodeRecord, QueueRecord, Status } from './record.ts';
 import type { Verdict } from './stuck.ts';
 import type { GroupSums, Sums } from './survey.ts';
@@ -31,13 +33,23 @@ export interface Measure {
   readonly count: Add;
   /** The same, which is sent as no series of its own, but as a part of others. */
   readonly feed: Add;
-  /** The nodes whose counts are in the sums of this run. */
-  readonly nodes: string;
+  /** Whose counts the numbers of a queue, vhost or broker are; undefined: they are compared with those before. */
+  originOf(labels: Named): string | undefined;
+  /** To be called before anything of the same labels is added. */
+  note(labels: Named, counts: Counts | undefined): void;
 }
 
-/** `nodes`: those whose counts are in sums; `dated`: when the broker counted can be compared with the run before. */
-export function createMeasure({ nodes = '', dated = true }: { nodes?: string; dated?: boolean } = {}): Measure {
+interface Comparison {
+  /** The nodes whose counts are in sums, where there are several. */
+  readonly nodes?: string;
+  /** When the broker counted can be compared with the run before. */
+  readonly dated?: boolean;
+  readonly heights?: Heights;
+}
+
+export function createMeasure({ nodes = '', dated = true, heights }: Comparison = {}): Measure {
   const samples: Sample[] = [];
+  const generations = new Map<string, number>();
   const push = (
     metric: Metric,
     value: number | boolean | undefined,
@@ -52,20 +64,29 @@ export function createMeasure({ nodes = '', dated = true }: { nodes?: string; da
   };
   return {
     samples,
-    nodes,
+    originOf(labels) {
+      const key = keyOf(labels);
+      const generation = generations.get(key) ?? 0;
+      // Mostly there is nothing that could be missing in a sum.
+      return nodes === '' && generation === 0 ? undefined : JSON.stringify([key, nodes, generation]);
+    },
+    note(labels, counts) {
+      const generation = heights?.generation(keyOf(labels), counts) ?? 0;
+      if (generation > 0) generations.set(keyOf(labels), generation);
+    },
     add: (metric, value, labels, about = {}) => push(metric, value, labels, about, {}),
     count: (metric, value, labels, about = {}) => push(metric, value, labels, about, { old: true }),
     feed: (metric, value, labels, about = {}) => push(metric, value, labels, about, { old: true, quiet: true }),
   };
 }
 
-/** Of a cluster of one node there is nothing that could be missing in a sum. */
-function originOf({ nodes }: Measure, { scope, vhost, queue }: Named): string | undefined {
-  return nodes === '' ? undefined : JSON.stringify([scope, vhost ?? null, queue ?? null, nodes]);
+/** One queue, vhost or broker, whatever else is measured. */
+export function keyOf({ scope, vhost, queue }: Named): string {
+  return JSON.stringify([scope, vhost ?? null, queue ?? null]);
 }
 
 function measureDepth(to: Measure, { messages, ready, unacked, countedAtMs }: Depth, labels: Named): void {
-  const about = { countedAtMs, origin: originOf(to, labels) };
+  const about = { countedAtMs, origin: to.originOf(labels) };
   to.add(metrics.messages, messages, labels, about);
   to.add(metrics.ready, ready, labels, about);
   to.add(metrics.unacked, unacked, labels, about);
@@ -74,7 +95,7 @@ function measureDepth(to: Measure, { messages, ready, unacked, countedAtMs }: De
 function measureCounts(to: Measure, counts: Counts | undefined, labels: Named): void {
   if (counts === undefined) return;
   const { count } = to;
-  const about = { countedAtMs: counts.countedAtMs, origin: originOf(to, labels) };
+  const about = { countedAtMs: counts.countedAtMs, origin: to.originOf(labels) };
   count(metrics.published, counts.published, labels, about);
   count(metrics.delivered, counts.delivered, labels, about);
   count(metrics.acked, counts.acked, labels, about);
@@ -92,9 +113,10 @@ export function measureQueue(
   cluster: string | undefined,
 ): void {
   const labels = { cluster, scope: 'queue', vhost: queue.vhost, queue: queue.name };
+  to.note(labels, queue.counts);
   measureDepth(to, queue, labels);
   measureCounts(to, queue.counts, labels);
-  const about = { origin: originOf(to, labels) };
+  const about = { origin: to.originOf(labels) };
   to.add(metrics.consumers, queue.consumers, labels, about);
   to.add(metrics.consumer_utilisation, queue.consumerUtilisation, labels, about);
   to.add(metrics.memory_bytes, queue.memoryBytes, labels, about);
@@ -108,7 +130,7 @@ export function measureQueue(
 
 export function measureGroup(to: Measure, group: GroupSums, cluster: string | undefined): void {
   const labels = { cluster, scope: 'group', vhost: group.vhost, queue: group.group };
-  const about = { origin: originOf(to, labels) };
+  const about = { origin: to.originOf(labels) };
   measureDepth(to, group, labels);
   to.add(metrics.consumers, group.consumers, labels, about);
   to.add(metrics.memory_bytes, group.memoryBytes, labels, about);
@@ -129,31 +151,38 @@ function totalDepth(told: Depth, summed: Depth | undefined): Depth {
   return told.messages === undefined || isBehind ? summed : told;
 }
 
-/** The status, with the sums over the listed queues where the broker itself gave none. */
+/**
+ * The status, with the sums over the listed queues where the broker itself gave none. It has every vhost that this user
+ * may see; only of those that are `wanted` vhosts and exchanges are sent.
+ */
 export function measureStatus(
   to: Measure,
   status: Status,
   sums: ListSums | undefined,
   cluster: string | undefined,
+  wanted: (vhost: string) => boolean = () => true,
 ): void {
   for (const one of status.vhosts) {
+    if (!wanted(one.vhost)) continue;
     const labels = { cluster, scope: 'vhost', vhost: one.vhost, queue: undefined };
     const summed = sums?.vhosts.get(one.vhost);
+    to.note(labels, one.counts);
     measureDepth(to, totalDepth(one, summed), labels);
     measureCounts(to, one.counts, labels);
-    to.add(metrics.queues, summed?.queues, labels, { origin: originOf(to, labels) });
+    to.add(metrics.queues, summed?.queues, labels, { origin: to.originOf(labels) });
     to.add(brokerMetrics.vhost_running, one.running, { cluster, scope: 'vhost', vhost: one.vhost });
   }
   for (const one of status.nodes) measureNode(to, one, cluster);
-  for (const one of status.exchanges) measureExchange(to, one, cluster);
+  for (const one of status.exchanges) if (wanted(one.vhost)) measureExchange(to, one, cluster);
   measureLinks(to, status.links, cluster);
   if (status.broker === undefined) return;
   const { broker } = status;
   const labels = { cluster, scope: 'broker' };
   const whole = { ...labels, vhost: undefined, queue: undefined };
+  to.note(whole, broker.counts);
   measureDepth(to, totalDepth(broker, sums?.all), whole);
   measureCounts(to, broker.counts, whole);
-  const about = { origin: originOf(to, whole) };
+  const about = { origin: to.originOf(whole) };
   to.add(metrics.consumers, broker.consumers, whole, about);
   to.add(metrics.queues, broker.queues ?? sums?.all?.queues, whole, about);
   to.add(brokerMetrics.alarm, broker.alarm, labels);
@@ -200,8 +229,7 @@ function measureNode(to: Measure, one: NodeRecord, cluster: string | undefined):
 }
 
 function measureExchange(to: Measure, one: ExchangeRecord, cluster: string | undefined): void {
-  // The default exchange has no name.
-  const labels = { cluster, scope: 'exchange', vhost: one.vhost, exchange: one.exchange || 'default' };
+  const labels = { cluster, scope: 'exchange', vhost: one.vhost, exchange: exchangeName(one.exchange) };
   to.count(brokerMetrics.published_in, one.publishedIn, labels);
   to.count(brokerMetrics.published_out, one.publishedOut, labels);
 }

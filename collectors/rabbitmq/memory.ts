@@ -3,6 +3,7 @@ import type { Kept } from '../../src/collector.ts';
 import type { ManagementMemory } from './by-management.ts';
 import { createPrometheusMemory, type PrometheusMemory } from './by-prometheus.ts';
 import { type Changes, createChanges } from './changes.ts';
+import { createHeights, type Heights } from './heights.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { createPace, type Pace } from './pace.ts';
 import type { QueueName } from './record.ts';
@@ -20,6 +21,12 @@ export interface Memory extends Kept, ManagementMemory {
   readonly details: Pace;
   readonly stuck: StuckWatch;
   readonly told: Told;
+  readonly heights: Heights;
+  /** What only a list tells: queues that are more than maxQueues, and those without a depth. */
+  leftOut: number | undefined;
+  unknown: number | undefined;
+  /** How old the details are at most where they are read in turns, in seconds. */
+  turnSeconds: number;
   readonly changes: Changes;
   /** The queues that are sent by name, as the last list had them. */
   kept: readonly QueueName[];
@@ -29,6 +36,8 @@ export interface Memory extends Kept, ManagementMemory {
   nodes: string;
   /** All nodes told their statistics. */
   isWhole: boolean;
+  /** The keys of vhosts and broker, whose totals are remembered too. */
+  sums: readonly string[];
   datedBy: number | undefined;
   /** Where the next turn begins, where one run cannot ask for all. */
   turn: number;
@@ -54,11 +63,16 @@ export function createMemory({ stuckAfter }: RabbitmqOptions): Memory {
     details: createPace(DETAILS_SHARE),
     stuck: createStuckWatch(stuckAfter),
     told: createTold(),
+    heights: createHeights(),
+    leftOut: undefined,
+    unknown: undefined,
+    turnSeconds: 0,
     changes: createChanges(),
     kept: [],
     lost: new Map(),
     nodes: '',
     isWhole: true,
+    sums: [],
     datedBy: undefined,
     turn: 0,
     countsMessages: undefined,

@@ -123,7 +123,7 @@ export const messageMetrics = {
   leader: gauge('leader', {
     unit: 'boolean',
     labels: [...labels, 'node'],
-    source: '/api/queues: node, leader; rabbitmqctl list_queues: pid',
+    source: '/api/queues: node, leader',
     help: '1 for the node that leads the queue (of a classic queue: has it).',
   }),
   queues: gauge('queues', about('queues', queues, 'Queues: of the group, the vhost, the broker.')),

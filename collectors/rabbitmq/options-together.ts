@@ -1,6 +1,9 @@
 /** Options that contradict each other, or do nothing where others have that value. Pure. */
 type Fault = readonly [option: string, message: string];
 
+/** Whether a name is a pattern where `matcher` (src/text.ts) takes it. */
+export const isGlob = (name: string): boolean => /[*?[]/.test(name);
+
 interface Given {
   readonly source: 'management' | 'prometheus' | 'rabbitmqctl';
   readonly command: readonly string[];
@@ -52,6 +55,6 @@ function sourceFaults(given: Given): Fault[] {
 }
 
 function ownFaults({ host, vhosts = [] }: Given): Fault[] {
-  if (host !== 'own' || !vhosts.some((name) => /[*?[]/.test(name))) return [];
+  if (host !== 'own' || !vhosts.some(isGlob)) return [];
   return [['vhosts', 'expected names with host: own, which asks for single queues; give no globs, or host: all']];
 }

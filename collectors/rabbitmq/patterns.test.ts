@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { matcher } from '../../src/text.ts';
 import { options } from './options.ts';
-import { nameFilter } from './patterns.ts';
+import { exchangeFilter, exchangeName, nameFilter } from './patterns.ts';
 import { placer } from './survey.ts';
 
 const settings = (more: Readonly<Record<string, unknown>> = {}) => options.parse(more);
@@ -123,5 +124,42 @@ describe('whatever the globs and names are', () => {
       { numRuns: 1000 },
     );
     expect(kept).toBeGreaterThan(100);
+  });
+
+  test('exchanges that are asked for are given by the server, and so is the one without a name', () => {
+    let found = 0;
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(glob, fc.constantFrom('default', 'd*')), { minLength: 1 }),
+        fc.array(text),
+        (...drawn) => {
+          const [asked, names] = drawn;
+          const pattern = exchangeFilter(asked);
+          if (pattern === undefined) return;
+          const regex = new RegExp(bytes(pattern), 'i');
+          for (const name of ['', 'default', ...names, ...asked]) {
+            if (!matcher(asked)(exchangeName(name))) continue;
+            found += 1;
+            expect(regex.test(bytes(name)), JSON.stringify({ asked, name })).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+    expect(found).toBeGreaterThan(100);
+  });
+});
+
+describe('exchanges', () => {
+  test('one without a name is asked for as the default one alone', () => {
+    const regex = (...globs: string[]) => new RegExp(exchangeFilter(globs) ?? 'no pattern', 'i');
+    expect(regex('nova', 'default').test('')).toBe(true);
+    expect(regex('nova').test('')).toBe(false);
+    expect(regex('nova').test('nova_fanout')).toBe(false);
+  });
+
+  test('no pattern where all are asked for, or where it would be too long', () => {
+    expect(exchangeFilter(['nova', '*'])).toBeUndefined();
+    expect(exchangeFilter(['k'.repeat(1024)])).toBeUndefined();
   });
 });

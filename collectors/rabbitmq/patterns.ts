@@ -1,4 +1,5 @@
-/** Which queues keep their names, as one regular expression that the server understands (PCRE). Pure. */
+/** Which queues keep their names, and which exchanges are asked for, as regular expressions of the server (PCRE). Pure. */
+import { matcher } from '../../src/text.ts';
 import type { RabbitmqOptions } from './options.ts';
 
 /** In bytes. 4.3 refuses a longer one, and cowboy long request lines; queue names of OpenStack need far less. */
@@ -16,7 +17,21 @@ export function nameFilter({ keep, groups, include, exclude }: RabbitmqOptions):
   const others = alternatives(include);
   const rest = others && `${noneOf(groups.flatMap(({ match }) => match))}${others}`;
   const wanted = [kept, rest].filter((one) => one !== undefined).join('|');
-  const pattern = `^(?s:${noneOf(exclude)}(?:${wanted === '' ? '(?!)' : wanted}))$`;
+  return whole(`${noneOf(exclude)}(?:${wanted === '' ? '(?!)' : wanted})`);
+}
+
+/** The default exchange has no name, so globs ask for it by the one that we give it. */
+export const exchangeName = (name: string): string => (name === '' ? 'default' : name);
+
+/** As nameFilter does, for exchanges. Undefined: it would be too long, or all are asked for. */
+export function exchangeFilter(globs: readonly string[]): string | undefined {
+  if (globs.includes('*')) return undefined;
+  const unnamed = matcher(globs)(exchangeName('')) ? '?' : '';
+  return whole(`${alternatives(globs) ?? '(?!)'}${unnamed}`);
+}
+
+function whole(inner: string): string | undefined {
+  const pattern = `^(?s:${inner})$`;
   return new TextEncoder().encode(pattern).length > MAX_LENGTH ? undefined : pattern;
 }
 

@@ -24,10 +24,15 @@ const RESERVE = 0.1;
 
 export async function readBroker(context: Context<RabbitmqOptions>, memory: Memory): Promise<Asked> {
   const { host, options, readAtMs, intervalMs, elapsedMs, timeoutMs = Number.POSITIVE_INFINITY } = context;
+  const half = 0.5 * (intervalMs ?? Number.POSITIVE_INFINITY);
   const leftMs = (): number => Math.max((1 - RESERVE) * timeoutMs - elapsedMs(), 0);
   if (options.source === 'management') {
     const client = createClient(host, options, memory.endpoints, leftMs);
-    const source = managementSource(client, options, memory, { readAtMs, intervalMs, patienceMs: leftMs() });
+    const source = managementSource(client, options, memory, {
+      readAtMs,
+      intervalMs,
+      patienceMs: Math.min(leftMs(), half),
+    });
     const reading =
       memory.own === true ? await watchOwn(context, client, memory) : await watchAll(context, source, memory);
     const problems = memory.own === true ? reading.problems : [...client.problems, ...(reading.problems ?? [])];

@@ -15,6 +15,9 @@ export interface Told {
    * `isWhole`: all nodes tell their statistics. Times are monotonic.
    */
   filled(queue: QueueRecord, readAtMs: number, isWhole: boolean): QueueRecord;
+  /** It had counts not long ago, and has none now. */
+  lostCounts(queue: QueueRecord): boolean;
+  forget(queue: QueueName): void;
   /** Forgets all others. */
   retain(queues: readonly QueueName[]): void;
 }
@@ -30,10 +33,14 @@ const NOTHING_YET: Counts = {
   ...{ returned: undefined, confirmed: undefined },
 };
 
+/** What stays away for so many runs is not coming back by itself: its series end. */
+const MOST_RUNS = 10;
+
 interface Known {
-  consumers: boolean;
-  counts: boolean;
-  state: boolean;
+  /** In how many more runs it may be missing; 0: it was never told, or not for long. */
+  consumers: number;
+  counts: number;
+  state: number;
   /** Since when it is seen with its depth, and without any counts. */
   countlessSinceMs: number | undefined;
 }
@@ -42,7 +49,7 @@ export function createTold(): Told {
   let before = new Map<string, Known>();
   const knownOf = (queue: QueueRecord): Known => {
     const key = queueKey(queue);
-    const known = before.get(key) ?? { consumers: false, counts: false, state: false, countlessSinceMs: undefined };
+    const known = before.get(key) ?? { consumers: 0, counts: 0, state: 0, countlessSinceMs: undefined };
     before.set(key, known);
     return known;
   };
@@ -50,8 +57,10 @@ export function createTold(): Told {
     missing(queue) {
       const known = knownOf(queue);
       const lacks = (field: 'consumers' | 'counts' | 'state'): boolean => {
-        if (queue[field] !== undefined) known[field] = true;
-        return queue[field] === undefined && known[field];
+        const isThere = queue[field] !== undefined;
+        if (!isThere && known[field] === 0) return false;
+        known[field] = isThere ? MOST_RUNS : known[field] - 1;
+        return !isThere;
       };
       const scope = { scope: 'queue', vhost: queue.vhost, queue: queue.name };
       const [consumers, counts, state] = [lacks('consumers'), lacks('counts'), lacks('state')];
@@ -60,13 +69,15 @@ export function createTold(): Told {
     },
     filled(queue, readAtMs, isWhole) {
       const known = knownOf(queue);
-      if (queue.counts !== undefined || known.counts || queue.messages === undefined || !isWhole) {
+      if (queue.counts !== undefined || known.counts > 0 || queue.messages === undefined || !isWhole) {
         known.countlessSinceMs = undefined;
         return queue;
       }
       known.countlessSinceMs ??= readAtMs;
       return readAtMs - known.countlessSinceMs >= SETTLED_MS ? { ...queue, counts: NOTHING_YET } : queue;
     },
+    lostCounts: (queue) => queue.counts === undefined && knownOf(queue).counts > 0,
+    forget: (queue) => before.delete(queueKey(queue)),
     retain(queues) {
       const kept = queues.map(queueKey).flatMap((key) => {
         const known = before.get(key);

@@ -1,8 +1,9 @@
 /** The whole broker: what is cheap in each run, and the queues as often as the broker can bear. */
 import type { Context, Reading } from '../../src/collector.ts';
-import { asFailure, type Failure } from '../../src/errors.ts';
+import { asFailure, Failure } from '../../src/errors.ts';
+import { matcher } from '../../src/text.ts';
 import { type Found, isCovered, lostSight, type Scope, withLost } from './kept.ts';
-import { createMeasure, type ListSums, type Measure, measureGroup, measureStatus } from './measure.ts';
+import { createMeasure, keyOf, type ListSums, type Measure, measureGroup, measureStatus } from './measure.ts';
 import type { Memory } from './memory.ts';
 import { brokerMetrics } from './metrics-broker.ts';
 import type { RabbitmqOptions } from './options.ts';
@@ -11,6 +12,9 @@ import type { Listing, NodeRecord, Source, Status } from './record.ts';
 import { NOTHING, scoped } from './scoped.ts';
 import { placer, type Survey, survey } from './survey.ts';
 import { forgetOthers, measureWatched } from './watched.ts';
+
+/** Numbers of the broker, but for those that say by a label what they are of. */
+const WITHOUT_SUM: Scope = { scope: 'broker', version: undefined, endpoint: undefined, change: undefined };
 
 type Paced = (part: 'list' | 'details', pace: Pace, read: () => Promise<Listing>) => Promise<Listing | undefined>;
 
@@ -21,7 +25,8 @@ export async function watchAll(
 ): Promise<Reading> {
   const { cluster } = options;
   const status = await source.status();
-  const to = createMeasure(dating(memory, status));
+  const to = createMeasure({ ...dating(memory, status), heights: memory.heights });
+  memory.sums = [{ scope: 'broker' }, ...status.vhosts.map(({ vhost }) => ({ scope: 'vhost', vhost }))].map(keyOf);
   const problems: Failure[] = [...status.problems];
   const unread: Scope[] = [];
   memory.countsMessages = status.broker?.countsMessages ?? memory.countsMessages;
@@ -30,7 +35,9 @@ export async function watchAll(
   /** One expensive part, if it is its turn; undefined: not read now. */
   const paced: Paced = async (part, pace, read) => {
     const tell = (failure: Failure): void => {
-      problems.push(scoped(failure, { scope: 'queue' }));
+      // Where details are read as well, the list is not what queues are known by.
+      const isAll = part === 'details' || source.details === undefined;
+      problems.push(scoped(failure, isAll ? { scope: 'queue' } : NOTHING));
       if (part === 'list') problems.push(scoped(failure, { scope: 'group' }));
     };
     if (!pace.isDue(readAtMs, intervalMs)) {
@@ -67,7 +74,7 @@ export async function watchAll(
     memory.kept = [...seen.kept.map(({ vhost, name }) => ({ vhost, name })), ...lost];
     forgetOthers(memory);
   }
-  const found = await keptQueues(source, memory, seen, paced, problems);
+  const found = await keptQueues(source, memory, seen, paced, problems, intervalMs);
   if (found === undefined) unread.push({ scope: 'queue' });
   else {
     for (const scope of found.unread) unread.push(scope);
@@ -77,17 +84,18 @@ export async function watchAll(
   const listProblems = listed?.problems ?? [];
   if (seen !== undefined) unread.push(...measureSurvey(to, seen, listProblems, cluster));
   const sums = seen === undefined || memory.own === true ? undefined : sumsOf(seen, listProblems, isWhole(options));
-  measureStatus(to, status, sums, cluster);
+  measureStatus(to, status, sums, cluster, matcher(options.vhosts ?? ['*']));
   // Sums that are not known now, and what only a list tells.
-  if (sums?.all === undefined) unread.push({ scope: 'broker' });
+  if (sums?.all === undefined && status.broker?.messages === undefined) unread.push(WITHOUT_SUM);
   if (sums === undefined || listProblems.some(isWide)) unread.push({ scope: 'vhost' });
   unread.push(...silentNodes(status));
   noteChanges(memory, status);
-  for (const [part, pace] of [
-    ['list', memory.list],
-    ['details', memory.details],
-  ] as const)
-    to.add(brokerMetrics.source_age_seconds, pace.ageSeconds(readAtMs), { cluster, scope: 'broker', part });
+  memory.leftOut = seen?.leftOut ?? memory.leftOut;
+  memory.unknown = seen?.unknown ?? memory.unknown;
+  to.add(brokerMetrics.queues_left_out, memory.leftOut, { cluster, scope: 'broker' });
+  to.add(brokerMetrics.queues_unknown, memory.unknown, { cluster, scope: 'broker' });
+  for (const part of ['list', 'details'] as const)
+    to.add(brokerMetrics.source_age_seconds, ageOf(memory, part, readAtMs), { cluster, scope: 'broker', part });
   return { samples: to.samples, problems, unread };
 }
 
@@ -98,6 +106,7 @@ async function keptQueues(
   seen: Survey | undefined,
   paced: Paced,
   problems: Failure[],
+  intervalMs: number | undefined,
 ): Promise<Found | undefined> {
   const { details } = source;
   // Without statistics there are no details, and of a broker that is asked otherwise the list tells all.
@@ -105,7 +114,26 @@ async function keptQueues(
   const read = await paced('details', memory.details, () => details(memory.kept));
   if (read === undefined) return undefined;
   problems.push(...read.problems);
+  const turn = turnOf(memory.kept.length, read.unasked?.length ?? 0);
+  memory.turnSeconds = ((turn - 1) * (intervalMs ?? 0)) / 1000;
+  if (turn > 1) problems.push(inTurns(memory.kept.length, turn));
   return withLost(memory.kept, read, seen?.kept);
+}
+
+/** In how many runs all are asked for, where one cannot ask for all. */
+function turnOf(all: number, unasked: number): number {
+  return unasked === 0 || unasked >= all ? 1 : Math.ceil(all / (all - unasked));
+}
+
+function inTurns(all: number, runs: number): Failure {
+  const text = `the ${all} queues are too many for the requests or the time of one run: their numbers are up to ${runs} runs old; raise maxRequests or the interval, or lower maxQueues`;
+  return new Failure('E_TIMEOUT', text, { labels: NOTHING });
+}
+
+function ageOf({ list, details, turnSeconds }: Memory, part: 'list' | 'details', readAtMs: number): number | undefined {
+  if (part === 'list') return list.ageSeconds(readAtMs);
+  const age = details.ageSeconds(readAtMs);
+  return age === undefined ? undefined : age + turnSeconds;
 }
 
 /** Whether a problem may be of any vhost's queues. */
@@ -137,9 +165,6 @@ function measureSurvey(to: Measure, seen: Survey, problems: readonly Failure[], 
     if (!isPart) measureGroup(to, group, cluster);
     if (isPart || group.messages === undefined) unread.push(scope);
   }
-  const labels = { cluster, scope: 'broker' };
-  to.add(brokerMetrics.queues_left_out, seen.leftOut, labels);
-  to.add(brokerMetrics.queues_unknown, seen.unknown, labels);
   return unread;
 }
 

@@ -54,11 +54,12 @@ export async function watchOwn(
   for (const queue of gone) {
     // Whatever comes by that name is another one.
     memory.stuck.forget(queue);
+    memory.told.forget(queue);
     if (memory.ownSeen.has(queueKey(queue))) problems.push(lost(queue));
   }
   const dated = memory.datedBy === undefined || memory.datedBy === memory.endpoints.current;
   memory.datedBy = memory.endpoints.current;
-  const to = createMeasure({ dated });
+  const to = createMeasure({ dated, heights: memory.heights });
   const { cluster } = options;
   to.add(brokerMetrics.alarm, alarm, { cluster, scope: 'broker' });
   memory.changes.see('alarm_raised', 'alarm_cleared', 'broker', alarm);

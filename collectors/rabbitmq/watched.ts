@@ -1,7 +1,7 @@
 /** Queues that are sent by name → samples: stuck or not, the changes of that, and what is unknown of them. */
 import { CHANGES, type Change } from './changes.ts';
 import type { Scope } from './kept.ts';
-import { type Measure, measureQueue } from './measure.ts';
+import { keyOf, type Measure, measureQueue } from './measure.ts';
 import type { Memory } from './memory.ts';
 import { brokerMetrics } from './metrics-broker.ts';
 import type { QueueRecord } from './record.ts';
@@ -19,11 +19,16 @@ export function measureWatched(
   cluster: string | undefined,
 ): Scope[] {
   const untold: Scope[] = [];
+  // Whoever asks for its own queues alone does not see whether a node is silent.
+  const isWhole = memory.isWhole && memory.own !== true;
   const counts = memory.countsMessages === true && memory.isWhole;
   for (const one of queues) {
     for (const scope of memory.told.missing(one)) untold.push(scope);
-    const queue = memory.told.filled(one, readAtMs, counts);
-    const verdict = memory.stuck.look(queue, readAtMs, memory.countsMessages);
+    const queue = memory.told.filled(one, readAtMs, counts && isWhole);
+    const lost = memory.told.lostCounts(one);
+    const verdict = memory.stuck.look(queue, readAtMs, counts && !lost);
+    // It may be that the broker was told not to count any more.
+    if (lost && memory.own === true) memory.countsMessages = undefined;
     memory.changes.see('queue_stuck', 'queue_unstuck', queueKey(queue), verdict?.stuck);
     measureQueue(to, queue, verdict, cluster);
   }
@@ -35,6 +40,8 @@ export function forgetOthers(memory: Memory): void {
   memory.stuck.retain(memory.kept);
   memory.told.retain(memory.kept);
   memory.changes.retain('queue_stuck', new Set(memory.kept.map(queueKey)));
+  const labels = memory.kept.map(({ vhost, name }) => keyOf({ scope: 'queue', vhost, queue: name }));
+  memory.heights.retain(new Set([...labels, ...memory.sums]));
 }
 
 export function measureChanges(to: Measure, memory: Memory, cluster: string | undefined): void {

@@ -176,7 +176,13 @@ describe.skipIf(!isRoot && process.env.CI === undefined)('netlink', () => {
     const read = async () => {
       readAtMs += 10_000;
       const host = target.open(new AbortController().signal);
-      const { samples, problems = [] } = await htb.collect({ host, options, atMs: readAtMs, readAtMs, elapsedMs: () => 0 });
+      const { samples, problems = [] } = await htb.collect({
+        host,
+        options,
+        atMs: readAtMs,
+        readAtMs,
+        elapsedMs: () => 0,
+      });
       const named = samples.map((sample) => ({ path: naming.path(sample.metric, sample.labels), sample }));
       const points = totals.apply({ named, problems, ratios: [], readAtMs });
       return new Map(

@@ -24,6 +24,8 @@ export interface Scene {
   readonly nodes?: readonly Fields[];
   /** Answers instead, by the begin of the path. */
   readonly failing?: Readonly<Record<string, Failure>>;
+  /** The answer to a list of all queues, instead. */
+  readonly failingList?: Failure;
 }
 
 export const noSuch = (): Failure => new Failure('E_NOT_FOUND', 'not there', { status: 404 });
@@ -51,6 +53,7 @@ function answer(scene: Scene, url: URL): unknown {
     return found;
   }
   const listed = queues.filter((queue) => vhost === undefined || queue.vhost === vhost);
+  if (scene.failingList !== undefined) throw scene.failingList;
   const isPage = url.searchParams.has('page');
   return isPage ? { items: details, page: 1, page_count: 1, total_count: listed.length } : listed;
 }

@@ -72,7 +72,7 @@ interface OptionSchema {
   readonly description?: string;
 }
 
-/** Longer defaults are lists of globs that would fill the page: the metrics table marks what they select. */
+/** A longer list of metrics would fill the page: the metrics table marks what it selects. */
 const MAX_DEFAULT = 60;
 
 function optionsTable(collector: Collector): string {
@@ -82,7 +82,7 @@ function optionsTable(collector: Collector): string {
     const shown = usual === undefined ? '' : JSON.stringify(usual);
     const text = option.enum?.map(code).join(', ') ?? (type === 'array' ? `list of ${items?.type ?? 'any'}` : type);
     const none = schema.required?.includes(name) === true ? 'required' : '–';
-    const many = 'the metrics marked • below';
+    const many = name === 'include' ? 'the metrics marked • below' : code(shown);
     return [code(name), text, shown === '' ? none : shown.length > MAX_DEFAULT ? many : code(shown), cell(description)];
   });
   return rows.length === 0 ? 'None.' : table(['option', 'type', 'default', 'meaning'], rows);

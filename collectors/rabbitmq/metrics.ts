@@ -22,7 +22,7 @@ const got = messageCounter('got', 'get + get_no_ack', 'Messages fetched by basic
 const settled = messageCounter(
   'settled',
   'ack + deliver_no_ack + get_no_ack',
-  'Messages that the broker is rid of: acknowledged, or handed to who need not acknowledge.',
+  'Acknowledged, or handed to who need not acknowledge. Not sent itself: imbalance_ratio and drain_seconds are made of it.',
 );
 
 /** Of one that takes no more than comes in nothing can be told; one that is empty is drained. */

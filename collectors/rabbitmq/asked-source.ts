@@ -21,11 +21,6 @@ export function unknownBy(failure: Failure, where: string, labels: Readonly<Reco
   return new Failure(code, where === '' ? message : `${where}: ${message}`, { ...evidence, labels, cause: failure });
 }
 
-/** One text for both names, which may contain any character: the length tells where the vhost ends. */
-export function queueKey(vhost: string, name: string): string {
-  return `${vhost.length}:${vhost}${name}`;
-}
-
 /** A plain name among the vhosts to ask that the broker does not have. */
 export function missingVhost(vhost: string): Failure {
   const message = `there is no vhost ${quoted(vhost)}; expected one of the option vhosts`;

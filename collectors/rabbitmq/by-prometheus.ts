@@ -7,7 +7,7 @@
 import type { Host } from '../../src/collector.ts';
 import { asFailure, Failure } from '../../src/errors.ts';
 import { matcher } from '../../src/text.ts';
-import { type AskedSource, queueKey, unknownBy } from './asked-source.ts';
+import { type AskedSource, unknownBy } from './asked-source.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { createQueueTotals, type QueueTotals } from './prometheus-counts.ts';
 import { listingOf } from './prometheus-listing.ts';
@@ -15,7 +15,7 @@ import { type Answer, askAll, type KnownNodes } from './prometheus-nodes.ts';
 import { parseQueuePage, type QueuePage } from './prometheus-queues.ts';
 import { createRequests, type Limit } from './prometheus-requests.ts';
 import { brokerOf, type NodePage, nodeOf, parseNodePage, silentPage } from './prometheus-status.ts';
-import { noDepth, type QueueName, type Status, type VhostRecord } from './record.ts';
+import { noDepth, type QueueName, queueKey, type Status, type VhostRecord } from './record.ts';
 
 /** What outlives a run. */
 export interface PrometheusMemory {
@@ -57,8 +57,8 @@ export function prometheusSource(
   const urls = prometheusUrls(options);
   const asked = only === undefined ? (options.vhosts ?? ['*']) : [...new Set(only.map(({ vhost }) => vhost))];
   const isAsked = only === undefined ? matcher(asked) : (vhost: string): boolean => asked.includes(vhost);
-  const names = new Set(only?.map(({ vhost, name }) => queueKey(vhost, name)));
-  const isOurs = ({ vhost, name }: QueueName): boolean => only === undefined || names.has(queueKey(vhost, name));
+  const names = new Set(only?.map(queueKey));
+  const isOurs = (queue: QueueName): boolean => only === undefined || names.has(queueKey(queue));
   const requests = createRequests(host, options, urls, leftMs);
   const { get } = requests;
 

@@ -1,8 +1,7 @@
 /** The queues that are sent by name, from one list to the next. */
 import type { Failure } from '../../src/errors.ts';
 import { cannotBeAsked as noUrlFor } from './management-rows.ts';
-import type { Listing, QueueName, QueueRecord } from './record.ts';
-import { queueKey } from './stuck.ts';
+import { type Listing, type QueueName, type QueueRecord, queueKey } from './record.ts';
 
 export type Scope = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,7 @@
 /** The list of all queues by the management plugin, without their statistics. */
 import { asFailure, Failure } from '../../src/errors.ts';
 import { matcher, quoted } from '../../src/text.ts';
+import { missingVhost } from './asked-source.ts';
 import { type Client, roomOf, spanOf } from './management-client.ts';
 import { isBroken, isMissing, isOurs } from './management-failures.ts';
 import { lacking } from './management-permission.ts';
@@ -64,7 +65,7 @@ async function wholeList(asker: Asker, sight: Sight, there: number): Promise<Lis
 async function listOfVhosts(asker: Asker, sight: Sight, globs: readonly string[]): Promise<Listing> {
   const { vhosts, most } = asker;
   const plain = globs.filter((glob) => !/[*?[]/.test(glob));
-  const problems = plain.filter((name) => vhosts?.includes(name) === false).map(noVhost);
+  const problems = plain.filter((name) => vhosts?.includes(name) === false).map(missingVhost);
   const isWanted = matcher(globs);
   const wanted = vhosts?.filter(isWanted) ?? plain;
   if (wanted.length > Math.max(most, 1)) {
@@ -147,10 +148,6 @@ function notLookedAt(vhosts: readonly string[], over: Failure | undefined): Fail
 function seesNone(there: number): Failure {
   const text = `the broker has ${there} queues, and this user can see none of them: it has no permission in their vhosts (rabbitmqctl set_permissions -p VHOST USER '^$' '^$' '.*')`;
   return new Failure('E_DENIED', text, { labels: NOTHING });
-}
-
-function noVhost(vhost: string): Failure {
-  return new Failure('E_NOT_FOUND', `there is no vhost ${quoted(vhost)} in the broker`, { labels: { vhost } });
 }
 
 function noUrl(vhost: string): Failure {

@@ -8,9 +8,8 @@ import { namedQuery, pagesOf, queuesPath } from './management-rows.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { queueOf } from './parse.ts';
 import { nameFilter } from './patterns.ts';
-import type { QueueName, QueueRecord } from './record.ts';
+import { type QueueName, type QueueRecord, queueKey } from './record.ts';
 import { scoped } from './scoped.ts';
-import { queueKey } from './stuck.ts';
 
 export interface PagesAsked {
   readonly client: Client;

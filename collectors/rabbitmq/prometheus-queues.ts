@@ -1,11 +1,10 @@
 /** Records of queues, made of `/metrics/detailed` of one node (3.10 and later). Pure. */
 import type { Failure } from '../../src/errors.ts';
-import { queueKey } from './asked-source.ts';
 import { EVENT_INDEX, EVENTS, type EventName, type EventRow, type EventRows } from './prometheus-counts.ts';
 import { type Identity, identityReader } from './prometheus-status.ts';
 import { type LabelPairs, labelOf, readPrometheusText } from './prometheus-text.ts';
 import { ownerOf } from './prometheus-wrong.ts';
-import type { QueueName } from './record.ts';
+import { type QueueName, queueKey } from './record.ts';
 
 export interface PageQueue extends QueueName {
   messages: number | undefined;
@@ -90,8 +89,8 @@ function eventRows(wanted: (queue: QueueName) => boolean): Rows {
     take(event, labels, value) {
       const vhost = labelOf(labels, 'queue_vhost') ?? labelOf(labels, 'vhost');
       const name = labelOf(labels, 'queue');
-      if (vhost === undefined || name === undefined || unwanted.has(queueKey(vhost, name))) return;
-      const queue = queueKey(vhost, name);
+      if (vhost === undefined || name === undefined || unwanted.has(queueKey({ vhost, name }))) return;
+      const queue = queueKey({ vhost, name });
       const key = `${labelOf(labels, 'channel') ?? ''} ${queue}`;
       let row = all.get(key);
       if (row === undefined) {
@@ -124,7 +123,7 @@ export function parseQueuePage(
 
   const queueOf = (vhost: string | undefined, name: string | undefined): PageQueue | undefined => {
     if (vhost === undefined || name === undefined || !isAsked(vhost)) return undefined;
-    const key = queueKey(vhost, name);
+    const key = queueKey({ vhost, name });
     let queue = queues.get(key);
     if (queue === undefined) {
       queue = newQueue(copied(vhost), copied(name));
@@ -140,7 +139,7 @@ export function parseQueuePage(
   };
   const takeInfo = (labels: LabelPairs): void => {
     // A follower has no numbers of its queue: those are on the page of the leader, which tells its type too.
-    const queue = queues.get(queueKey(labelOf(labels, 'vhost') ?? '', labelOf(labels, 'queue') ?? ''));
+    const queue = queues.get(queueKey({ vhost: labelOf(labels, 'vhost') ?? '', name: labelOf(labels, 'queue') ?? '' }));
     if (queue === undefined) return;
     const type = labelOf(labels, 'queue_type') ?? '';
     queue.type = Object.hasOwn(TYPES, type) ? TYPES[type] : undefined;
@@ -155,7 +154,7 @@ export function parseQueuePage(
       const queue = queueOf(vhost, name);
       if (queue !== undefined) queue.doubt = UNREADABLE;
     } else if (Object.hasOwn(EVENT_FAMILIES, family) && isWanted(owner))
-      uncounted.set(queueKey(vhost, name), { vhost: copied(vhost), name: copied(name) });
+      uncounted.set(queueKey({ vhost, name }), { vhost: copied(vhost), name: copied(name) });
     return true;
   };
 

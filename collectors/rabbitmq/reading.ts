@@ -7,8 +7,7 @@ import { createClient } from './management-client.ts';
 import type { Memory } from './memory.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { hostNameOf, ownQueues } from './own.ts';
-import type { QueueName, Source } from './record.ts';
-import { queueKey } from './stuck.ts';
+import { type QueueName, queueKey, type Source } from './record.ts';
 import { watchAll } from './watch-all.ts';
 import { watchOwn } from './watch-own.ts';
 

@@ -34,6 +34,11 @@ export interface QueueName {
   readonly name: string;
 }
 
+/** One text for both names, which may contain any character: the length tells where the vhost ends. */
+export function queueKey({ vhost, name }: QueueName): string {
+  return `${vhost.length}:${vhost}${name}`;
+}
+
 export interface QueueRecord extends QueueName, Depth {
   readonly consumers: number | undefined;
   /** 0 to 1: how much of the time its consumers could take a message at once. */

@@ -1,5 +1,5 @@
 /** Which queues are stuck: messages ready, and for longer than a span nobody listens or nothing is acknowledged. */
-import type { QueueName, QueueRecord } from './record.ts';
+import { type QueueName, type QueueRecord, queueKey } from './record.ts';
 
 export type StuckReason = 'no_consumer' | 'not_acked';
 
@@ -34,8 +34,6 @@ const notWaiting = {
   unsettledSinceMs: undefined,
   unsettledSinceCountedMs: undefined,
 };
-
-export const queueKey = ({ vhost, name }: QueueName): string => JSON.stringify([vhost, name]);
 
 export function createStuckWatch(afterMs: number): StuckWatch {
   let watched = new Map<string, Watched>();

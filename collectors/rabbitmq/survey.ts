@@ -1,8 +1,7 @@
 /** Every queue of the broker → those sent by name, and the sums of the others. Pure. */
 import { matcher } from '../../src/text.ts';
 import type { RabbitmqOptions } from './options.ts';
-import type { Depth, QueueName, QueueRecord } from './record.ts';
-import { queueKey } from './stuck.ts';
+import { type Depth, type QueueName, type QueueRecord, queueKey } from './record.ts';
 
 /** What queues have together; undefined: of one of them it is unknown. */
 export interface Sums extends Depth {

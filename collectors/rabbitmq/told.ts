@@ -1,7 +1,6 @@
 /** What was told of a queue before, so that what is missing now is known to be unknown, and not gone. */
 import type { Scope } from './kept.ts';
-import type { Counts, QueueName, QueueRecord } from './record.ts';
-import { queueKey } from './stuck.ts';
+import { type Counts, type QueueName, type QueueRecord, queueKey } from './record.ts';
 
 export interface Told {
   /**
@@ -15,8 +14,8 @@ export interface Told {
    * `isWhole`: all nodes tell their statistics. Times are monotonic.
    */
   filled(queue: QueueRecord, readAtMs: number, isWhole: boolean): QueueRecord;
-  /** It had counts not long ago, and has none now. */
-  lostCounts(queue: QueueRecord): boolean;
+  /** For how many runs it has had no counts, if it had some before; else 0. */
+  countlessRuns(queue: QueueRecord): number;
   forget(queue: QueueName): void;
   /** Forgets all others. */
   retain(queues: readonly QueueName[]): void;
@@ -76,7 +75,10 @@ export function createTold(): Told {
       known.countlessSinceMs ??= readAtMs;
       return readAtMs - known.countlessSinceMs >= SETTLED_MS ? { ...queue, counts: NOTHING_YET } : queue;
     },
-    lostCounts: (queue) => queue.counts === undefined && knownOf(queue).counts > 0,
+    countlessRuns(queue) {
+      const { counts } = knownOf(queue);
+      return queue.counts === undefined && counts > 0 ? MOST_RUNS - counts : 0;
+    },
     forget: (queue) => before.delete(queueKey(queue)),
     retain(queues) {
       const kept = queues.map(queueKey).flatMap((key) => {

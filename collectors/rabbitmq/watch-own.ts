@@ -13,10 +13,9 @@ import { brokerMetrics } from './metrics-broker.ts';
 import type { RabbitmqOptions } from './options.ts';
 import { hostNameOf, ownQueues } from './own.ts';
 import { overviewOf } from './parse.ts';
-import type { Listing, QueueName } from './record.ts';
+import { type Listing, type QueueName, queueKey } from './record.ts';
 import { refusalsAt } from './refusals.ts';
 import { NOTHING, scoped } from './scoped.ts';
-import { queueKey } from './stuck.ts';
 import { measureWatched } from './watched.ts';
 
 export async function watchOwn(
@@ -40,7 +39,7 @@ export async function watchOwn(
       const overview = await client.get('/api/overview?columns=rates_mode,disable_stats');
       memory.countsMessages = overviewOf(fieldsOf(overview), undefined).countsMessages ?? false;
     } catch (thrown) {
-      problems.push(asFailure(thrown));
+      problems.push(scoped(asFailure(thrown), NOTHING));
     }
   }
   const listing = await oneByOne(client, wanted, refusalsAt(memory.refusedSinceMs, readAtMs, intervalMs));

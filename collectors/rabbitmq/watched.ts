@@ -4,8 +4,7 @@ import type { Scope } from './kept.ts';
 import { keyOf, type Measure, measureQueue } from './measure.ts';
 import type { Memory } from './memory.ts';
 import { brokerMetrics } from './metrics-broker.ts';
-import type { QueueRecord } from './record.ts';
-import { queueKey } from './stuck.ts';
+import { type QueueRecord, queueKey } from './record.ts';
 
 /** Whoever asks for its own queues alone does not see nodes. */
 const OWN_CHANGES: readonly Change[] = ['alarm_raised', 'alarm_cleared', 'queue_stuck', 'queue_unstuck'];
@@ -19,16 +18,16 @@ export function measureWatched(
   cluster: string | undefined,
 ): Scope[] {
   const untold: Scope[] = [];
-  // Whoever asks for its own queues alone does not see whether a node is silent.
-  const isWhole = memory.isWhole && memory.own !== true;
   const counts = memory.countsMessages === true && memory.isWhole;
+  // Whoever asks for its own queues alone does not see whether a node is silent.
+  const isWhole = counts && memory.own !== true;
   for (const one of queues) {
     for (const scope of memory.told.missing(one)) untold.push(scope);
-    const queue = memory.told.filled(one, readAtMs, counts && isWhole);
-    const lost = memory.told.lostCounts(one);
-    const verdict = memory.stuck.look(queue, readAtMs, counts && !lost);
-    // It may be that the broker was told not to count any more.
-    if (lost && memory.own === true) memory.countsMessages = undefined;
+    const queue = memory.told.filled(one, readAtMs, isWhole);
+    const countlessRuns = memory.told.countlessRuns(one);
+    const verdict = memory.stuck.look(queue, readAtMs, counts && countlessRuns === 0);
+    // It may be that the broker was told not to count any more; asking costs more than the queue, so it is asked once.
+    if (countlessRuns === 1 && memory.own === true) memory.countsMessages = undefined;
     memory.changes.see('queue_stuck', 'queue_unstuck', queueKey(queue), verdict?.stuck);
     measureQueue(to, queue, verdict, cluster);
   }

@@ -43,13 +43,12 @@ export async function startIperf(
     return child;
   };
   const stop = async (): Promise<void> => {
-    await Promise.all(
-      running.map(async (child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }),
-    );
+    // The client first, and alone: one that sees its server end ends by itself, with other words.
+    for (const child of running.toReversed()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
   };
   // It flushes what it says when it reports: at the default interval, a second after the connection.
   const words = ['--server', '--one-off', '--forceflush', '--interval', '0.1', '--port', String(port)];

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { Failure } from './errors.ts';
 import type { Kind, Metric, Sample } from './metric.ts';
-import { DURATION_FORM, DURATION_PATTERN, durationMs } from './units.ts';
+import { DURATION_FORM, DURATION_PATTERN, durationMs, SIZE_FORM, SIZE_PATTERN, sizeBytes } from './units.ts';
 
 export interface HttpOptions {
   readonly username?: string | undefined;
@@ -164,6 +164,15 @@ export function duration(minMs = 1, maxMs = 86_400_000 * 365) {
     .regex(DURATION_PATTERN, `expected ${DURATION_FORM}`)
     .transform((text) => durationMs(text) ?? Number.NaN)
     .refine((ms) => ms >= minMs && ms <= maxMs, `expected a duration from ${minMs}ms to ${maxMs}ms`);
+}
+
+/** An option that is a size, such as `64MiB`; the configuration gives it as text, the code gets bytes. */
+export function size(minBytes: number, maxBytes = Number.MAX_SAFE_INTEGER) {
+  return z
+    .string()
+    .regex(SIZE_PATTERN, `expected ${SIZE_FORM}`)
+    .transform((text) => sizeBytes(text) ?? Number.NaN)
+    .refine((bytes) => bytes >= minBytes && bytes <= maxBytes, `expected a size from ${minBytes}B to ${maxBytes}B`);
 }
 
 /**

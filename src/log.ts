@@ -33,6 +33,13 @@ export interface EventMap {
   'sink:closed': { sink: string; sentMetrics: number; droppedMetrics: Readonly<Record<string, number>> };
   'sink:overrun': { sink: string; job: string; datagrams: number; seconds: number; intervalSeconds: number };
   'sink:in_pace': { sink: string };
+  /** What waits on disk for this sink cannot be written or read; what does not fit into memory meanwhile is dropped. */
+  'sink:spool_failed': { sink: string; code: Code; message: string };
+  'sink:spool_works': { sink: string };
+  /** The file was no usable database: it was renamed, and a new one begun. */
+  'sink:spool_moved': { sink: string; message: string };
+  /** All that waited on disk for a destination has been sent. */
+  'sink:replayed': { sink: string; to: string; metrics: number; seconds: number };
   'notify:failed': { message: string };
 }
 
@@ -58,6 +65,10 @@ const LEVELS: { readonly [Name in keyof EventMap]: 'debug' | 'info' | 'warn' | '
   'sink:closed': 'info',
   'sink:overrun': 'warn',
   'sink:in_pace': 'info',
+  'sink:spool_failed': 'error',
+  'sink:spool_works': 'info',
+  'sink:spool_moved': 'error',
+  'sink:replayed': 'info',
   'notify:failed': 'warn',
 };
 

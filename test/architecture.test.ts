@@ -111,6 +111,7 @@ describe('one module alone imports', () => {
     ['yaml', 'src/config-file.ts'],
     ['commander', 'src/cli.ts'],
     ['koffi', 'src/hosts/netlink.ts'],
+    ['node:sqlite', 'src/database.ts'],
   ])('%s: %s', (what, importer) => {
     expect(importersOf(what)).toEqual([importer]);
   });

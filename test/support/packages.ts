@@ -26,6 +26,12 @@ const needed: Readonly<Record<string, string>> = {
   'systemd-notify': 'systemd',
   openssl: 'openssl',
   rabbitmqctl: 'rabbitmq-server',
+  // Both depend on all that they need, down to a font for the labels of rendered graphs.
+  'graphite-manage': 'graphite-web',
+  'carbon-cache': 'graphite-carbon',
+  gunicorn: 'gunicorn',
+  'whisper-fetch': 'python3-whisper',
+  git: 'git',
 };
 
 const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
@@ -33,8 +39,9 @@ const has = (program: string): boolean =>
   spawnSync('/bin/sh', ['-c', 'command -v "$1"', 'sh', program], { env: { PATH: path } }).status === 0;
 
 /**
- * Installing openvswitch-switch or rabbitmq-server would start a switch, a broker and Erlang's port mapper on this
- * machine, which is not ours to do. Debian's scripts start services through two programs, found in the PATH that apt gives them: here they find these, which do nothing.
+ * Installing openvswitch-switch, rabbitmq-server or graphite-carbon would start a switch, a broker, Erlang's port mapper
+ * and a store of series on this machine, which is not ours to do. Debian's scripts start services through two programs,
+ * found in the PATH that apt gives them: here they find these, which do nothing.
  * A policy-rc.d would do the same, but it is the machine's own file, and a killed installation would leave it behind.
  */
 function withoutServices<Result>(work: (dpkgPath: string) => Result): Result {

@@ -19,6 +19,11 @@ export function isBusy(thrown: unknown): boolean {
   return [BUSY, LOCKED].includes(resultCode(thrown) ?? 0);
 }
 
+/** It says no more than that it cannot open the file. */
+export function isUnopened(thrown: unknown): boolean {
+  return resultCode(thrown) === CANTOPEN;
+}
+
 /** Anything that was thrown by SQLite or the file system about `path`. */
 export function told(thrown: unknown, path: string): Failure {
   if (thrown instanceof Failure) return thrown;
@@ -47,7 +52,8 @@ function reason(thrown: unknown): string {
 
 /** The primary code of what SQLite threw, also where it is the cause of a Failure. */
 function resultCode(thrown: unknown): number | undefined {
-  const inner = thrown instanceof Failure ? thrown.cause : thrown;
+  let inner = thrown;
+  while (inner instanceof Failure) inner = inner.cause;
   if (typeof inner !== 'object' || inner === null || !('errcode' in inner)) return undefined;
   return Number(inner.errcode) & 0xff;
 }

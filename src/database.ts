@@ -2,21 +2,23 @@
  * Files of ours that must outlive the process: SQLite by node:sqlite (this is its only importer), opened, bounded,
  * moved aside when corrupt, and with every error told as `E_SPOOL`.
  */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import { isBusy, isCorrupt, told } from './database-failures.ts';
+import { isBusy, isCorrupt, isUnopened, told } from './database-failures.ts';
 import { asFailure, Failure } from './errors.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
+/** For a `?` each, or one map for names (`:name`). */
+export type Value = SQLInputValue | Readonly<Record<string, SQLInputValue>>;
 
 /** One prepared statement. Numbers come back as numbers, so nothing in a database of ours is above 2^53. */
 export interface Statement {
-  all(...values: SQLInputValue[]): Row[];
-  get(...values: SQLInputValue[]): Row | undefined;
+  all(...values: Value[]): Row[];
+  get(...values: Value[]): Row | undefined;
   /** Answers how many rows changed. */
-  run(...values: SQLInputValue[]): number;
+  run(...values: Value[]): number;
 }
 
 /** Every call throws `E_SPOOL` alone. All of it is synchronous: keep what it does short. */
@@ -92,9 +94,13 @@ export function takeLock(path: string): (() => void) | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = connect(file);
-    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    // Of a file that cannot be written, SQLite begins without a lock, and says so at the first change alone.
+    database.exec('PRAGMA user_version = 1');
     const held = database;
-    return () => held.close();
+    return () => {
+      if (held.isOpen) held.close();
+    };
   } catch (thrown) {
     database?.close();
     if (isBusy(thrown)) return undefined;
@@ -114,7 +120,17 @@ function open(path: string, options: DatabaseOptions, movedAside: string | undef
     return databaseOf(database, path, movedAside);
   } catch (thrown) {
     database?.close();
-    throw told(thrown, path);
+    throw told(isUnopened(thrown) ? (refusal(path) ?? thrown) : thrown, path);
+  }
+}
+
+/** What the file system says against writing there. */
+function refusal(path: string): unknown {
+  try {
+    accessSync(`${dirname(path)}/.`, constants.W_OK);
+    return undefined;
+  } catch (thrown) {
+    return thrown;
   }
 }
 
@@ -157,9 +173,9 @@ function databaseOf(database: DatabaseSync, path: string, movedAside: string | u
     prepare(sql) {
       const statement = guarded(() => database.prepare(sql));
       return {
-        all: (...values) => guarded(() => statement.all(...values) as Row[]),
-        get: (...values) => guarded(() => statement.get(...values) as Row | undefined),
-        run: (...values) => guarded(() => Number(statement.run(...values).changes)),
+        all: (...values) => guarded(() => statement.all(...(values as SQLInputValue[])) as Row[]),
+        get: (...values) => guarded(() => statement.get(...(values as SQLInputValue[])) as Row | undefined),
+        run: (...values) => guarded(() => Number(statement.run(...(values as SQLInputValue[])).changes)),
       };
     },
     exec: (sql) => guarded(() => database.exec(sql)),

@@ -23,7 +23,7 @@ export interface EventMap {
   'tick:skipped': { job: string; target: string; ticks: number };
   'tick:in_time': { job: string; target: string; skipped: number };
   /** The first datagrams of a sink went out. */
-  'sink:delivering': { sink: string; to: string; metrics: number; datagrams: number };
+  'sink:delivering': { sink: string; to: string; metrics: number; datagrams?: number };
   'sink:down': { sink: string; to: string; code: Code; message: string };
   'sink:up': { sink: string; to: string; downSeconds: number; droppedMetrics: number };
   /** A metric of a new kind cannot be sent; said once for each reason. */
@@ -40,6 +40,39 @@ export interface EventMap {
   'sink:spool_moved': { sink: string; message: string };
   /** All that waited on disk for a destination has been sent. */
   'sink:replayed': { sink: string; to: string; metrics: number; seconds: number };
+  /** The file in which events wait cannot be used: what comes in is refused until it can. */
+  'events:spool_failed': { code: Code; message: string };
+  'events:spool_works': Record<string, never>;
+  /** It was no usable database: it was renamed, and a new one begun. */
+  'events:spool_moved': { message: string };
+  /** Another process delivers from it, or does so no more. */
+  'events:spool_shared': { message: string };
+  'events:spool_ours': { message: string };
+  /** Events were given up: too old, or to make room; said once an hour at most. */
+  'events:dropped': { count: number; message: string };
+  /** What a rule made of a change could not be taken. */
+  'events:rule_failed': { code: Code; message: string };
+  /** Events wait: the destination cannot be reached, or takes none; said once for each code until it takes one. */
+  'events:down': { destination: string; to: string; code: Code; message: string };
+  'events:up': { destination: string; to: string; downSeconds: number };
+  /** Refused for good. `unsaid`: so many more were since the last one that was said. */
+  'events:dead': { destination: string; id: string; what: string; message: string; unsaid: number };
+  /** The server stored an event without all of its tags and failed, so that it is sent again: one is left over there. */
+  'events:halved': { destination: string; id: string; what: string; left: number };
+  /** What becomes of events cannot be written into the spool, so that none is sent. */
+  'events:held': { destination: string; code: Code; message: string };
+  'events:resumed': { destination: string };
+  'events:listening': { at: string };
+  /** A socket for events cannot be listened on; tried again. */
+  'events:listen_failed': { code: Code; message: string };
+  /** Requests with events were refused; said again after ten minutes at most. `unsaid`: so many more meanwhile. */
+  'events:refused': { at: string; status: number; message: string; unsaid: number };
+  'events:watching': { folder: string };
+  /** Files of the folder are no events; said once for all that are found together. `unsaid`: so many more were. */
+  'events:rejected': { folder: string; file: string; message: string; unsaid: number };
+  /** Files wait in the folder, which cannot be read, or whose files cannot be moved or taken; tried again. */
+  'events:folder_failed': { folder: string; code: Code; message: string };
+  'events:folder_works': { folder: string };
   'notify:failed': { message: string };
 }
 
@@ -69,6 +102,26 @@ const LEVELS: { readonly [Name in keyof EventMap]: 'debug' | 'info' | 'warn' | '
   'sink:spool_works': 'info',
   'sink:spool_moved': 'error',
   'sink:replayed': 'info',
+  'events:spool_failed': 'error',
+  'events:spool_works': 'info',
+  'events:spool_moved': 'error',
+  'events:spool_shared': 'warn',
+  'events:spool_ours': 'info',
+  'events:dropped': 'warn',
+  'events:rule_failed': 'error',
+  'events:down': 'error',
+  'events:up': 'info',
+  'events:dead': 'error',
+  'events:halved': 'warn',
+  'events:held': 'error',
+  'events:resumed': 'info',
+  'events:listening': 'info',
+  'events:listen_failed': 'error',
+  'events:refused': 'warn',
+  'events:watching': 'info',
+  'events:rejected': 'warn',
+  'events:folder_failed': 'error',
+  'events:folder_works': 'info',
   'notify:failed': 'warn',
 };
 

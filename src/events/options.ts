@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { duration, secret, size } from '../collector.ts';
+import { RULES } from './changes.ts';
 import { MAX_TAG } from './event.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, "_" and "-" (at most 64)');
@@ -86,18 +87,27 @@ const folder = z.strictObject({
   every: duration(100, 3_600_000).prefault('5s').describe('How often it is looked at, beside the word of the kernel.'),
 });
 
-/** What rules know by name; `rules.ts` says what each watches. */
-export const RULES = [
-  ...(['controller_lost', 'link_down', 'queue_stuck', 'broker_alarm', 'job_failed', 'daemon_started'] as const),
-] as const;
-
-const rule = z.strictObject({
-  on: z.enum(RULES).describe('The change that makes an event.'),
-  tags: z.array(tag).default([]).describe('Tags beside the change’s own.'),
-  holdDown: duration(0, 86_400_000)
-    .prefault('60s')
-    .describe('What changes again within this time is one event, with a count.'),
-});
+const rule = z
+  .strictObject({
+    on: z.enum(RULES).optional().describe('The change that makes an event; either this or metric.'),
+    metric: z
+      .string()
+      .regex(/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/, 'expected COLLECTOR.METRIC, such as ovs.bond_member_active')
+      .optional()
+      .describe('COLLECTOR.METRIC of a metric that is 0 or 1 (unit boolean in `edgestatd metrics`).'),
+    becomes: z
+      .union([z.literal(0), z.literal(1)])
+      .default(0)
+      .describe('With metric: the value that makes an event.'),
+    tags: z.array(tag).default([]).describe('Tags of the event beside edgestatd, the change and the target.'),
+    holdDown: duration(0, 86_400_000)
+      .prefault('60s')
+      .describe('What changes again within this time is one event, with a count.'),
+  })
+  .superRefine(({ on, metric }, context) => {
+    if ((on === undefined) === (metric === undefined))
+      context.addIssue({ code: 'custom', message: 'expected exactly one of "on" and "metric"' });
+  });
 
 export const eventsShape = {
   spool: path.max(100).default('/var/lib/edgestatd/spool.db').describe('The file in which events wait.'),

@@ -3,21 +3,11 @@
  * progress at each destination. Everything here is synchronous, and throws `E_SPOOL` alone.
  */
 import { type Database, openDatabase, type Row } from '../database.ts';
-import { isFull } from '../database-failures.ts';
 import { Failure } from '../errors.ts';
 import { quoted } from '../text.ts';
 import { type Event, likenessOf } from './event.ts';
-import { createRoom } from './spool-room.ts';
+import { createRoom, type SpoolOptions } from './spool-room.ts';
 import { type State, States, spoolVersions } from './spool-tables.ts';
-
-export interface SpoolOptions {
-  readonly path: string;
-  readonly maxBytes: number;
-  /** What was not delivered for so long is given up; the time in which no daemon runs does not count. */
-  readonly maxAgeMs: number;
-  /** What happens when it is full of events that wait: the new one is refused, or the oldest are dropped. */
-  readonly whenFull: 'refuse' | 'dropOldest';
-}
 
 /** What became of an event that was handed in: `known` is there already, `conflict` is another one with its id. */
 export type Receipt = 'added' | 'known' | 'conflict';
@@ -51,10 +41,10 @@ export interface Spool {
    * be refused.
    */
   accept(events: readonly Event[], how: Acceptance): readonly Receipt[];
-  /** Those that are configured. One that is new gets what no other has settled yet. */
+  /** Those that are configured. One that is new, or comes back, gets what none has settled yet. */
   setDestinations(names: readonly string[], nowMs: number): void;
-  /** Up to `limit` that wait or are doubtful, in the order of `when`. */
-  open(destination: string, limit: number): Outgoing[];
+  /** Up to `limit` that wait or are doubtful, in the order of `when`, without the numbers (`seq`) that are left out. */
+  open(destination: string, limit: number, without?: readonly number[]): Outgoing[];
   /** Settles attempts, and marks the next ones as perhaps taken before they are sent; one commit. */
   advance(destination: string, outcomes: readonly Outcome[], claimed: readonly number[], nowMs: number): void;
   /** How many events like this one (same what, tags, second and data) the destination has surely got. */
@@ -84,6 +74,12 @@ export function openSpool(
       `INSERT INTO delivery (destination, seq, state, when_us, changed_ms)
        SELECT number, ?, ${States.waiting}, ?, ? FROM destination WHERE wanted = 1`,
     ),
+    want: database.prepare('INSERT INTO destination (name, wanted) VALUES (?, 1) ON CONFLICT DO UPDATE SET wanted = 1'),
+    inherit: database.prepare(
+      `INSERT OR IGNORE INTO delivery (destination, seq, state, when_us, changed_ms)
+       SELECT :to, seq, ${States.waiting}, when_us, :nowMs FROM event
+       WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.seq = event.seq AND d.state IN (2, 3, 4))`,
+    ),
     number: database.prepare('SELECT number FROM destination WHERE name = ?'),
     settle: database.prepare(
       'UPDATE delivery SET state = ?, answer = ?, changed_ms = ? WHERE destination = ? AND seq = ? AND state IN (0, 1)',
@@ -96,10 +92,10 @@ export function openSpool(
     open: database.prepare(
       `SELECT e.*, o.state, d.attempts FROM (
          SELECT * FROM (SELECT seq, state, when_us FROM delivery WHERE destination = :to AND state = 0
-           ORDER BY when_us, seq LIMIT :limit)
+           AND seq NOT IN (SELECT value FROM json_each(:without)) ORDER BY when_us, seq LIMIT :limit)
          UNION ALL
          SELECT * FROM (SELECT seq, state, when_us FROM delivery WHERE destination = :to AND state = 1
-           ORDER BY when_us, seq LIMIT :limit)
+           AND seq NOT IN (SELECT value FROM json_each(:without)) ORDER BY when_us, seq LIMIT :limit)
        ) o JOIN event e ON e.seq = o.seq JOIN delivery d ON d.destination = :to AND d.seq = o.seq
        ORDER BY o.when_us, o.seq LIMIT :limit`,
     ),
@@ -135,51 +131,38 @@ export function openSpool(
   return {
     database,
     accept(events, how) {
-      for (;;) {
-        try {
-          return database.transaction(() =>
-            events.map((event, index) => {
-              const receipt = add(event, how);
-              if (receipt === 'conflict' && how.conflicts === 'refuse') throw conflict(event, index, events.length);
-              return receipt;
-            }),
-          );
-        } catch (thrown) {
-          if (!isFull(thrown)) throw thrown;
-          room.make(thrown as Failure);
-        }
-      }
+      const bytes = events.reduce((sum, { what, data }) => sum + Buffer.byteLength(what) + Buffer.byteLength(data), 0);
+      return room.fit(bytes, () =>
+        events.map((event, index) => {
+          const receipt = add(event, how);
+          if (receipt === 'conflict' && how.conflicts === 'refuse') throw conflict(event, index, events.length);
+          return receipt;
+        }),
+      );
     },
     setDestinations(names, nowMs) {
-      database.transaction(() => {
+      room.force(() => {
+        const before = database.prepare('SELECT name FROM destination WHERE wanted = 1').all();
         database.exec('UPDATE destination SET wanted = 0');
         for (const name of names) {
-          const isNew = numberOf(name) === -1;
-          database
-            .prepare('INSERT INTO destination (name, wanted) VALUES (?, 1) ON CONFLICT DO UPDATE SET wanted = 1')
-            .run(name);
-          if (!isNew) continue;
-          database
-            .prepare(
-              `INSERT INTO delivery (destination, seq, state, when_us, changed_ms)
-               SELECT ?, seq, ${States.waiting}, when_us, ? FROM event
-               WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.seq = event.seq AND d.state IN (2, 3, 4))`,
-            )
-            .run(numberOf(name), nowMs);
+          sql.want.run(name);
+          // Also of one that comes back: nobody has got what came when no destination was wanted.
+          if (!before.some((row) => row.name === name)) sql.inherit.run({ to: numberOf(name), nowMs });
         }
       });
     },
-    open: (destination, limit) => sql.open.all({ to: numberOf(destination), limit } as never).map(outgoingOf),
+    open: (destination, limit, without = []) =>
+      sql.open.all({ to: numberOf(destination), limit, without: JSON.stringify(without) }).map(outgoingOf),
     advance(destination, outcomes, claimed, nowMs) {
       const number = numberOf(destination);
-      database.transaction(() => {
+      room.force(() => {
         for (const { seq, state, answer } of outcomes) sql.settle.run(States[state], answer, nowMs, number, seq);
         for (const seq of claimed) sql.claim.run(nowMs, number, seq);
       });
     },
     deliveredLike: (destination, event) => Number(sql.like.get(likenessOf(event), numberOf(destination))?.count ?? 0),
     age(livedMs, nowMs) {
-      return database.transaction(() => {
+      return room.force(() => {
         const now = lived() + livedMs;
         sql.setNote.run('lived_ms', String(Math.round(now)));
         return sql.tooOld.run(nowMs, now - maxAgeMs);

@@ -11,11 +11,17 @@ export type Take = (
   how: { readonly source: string; readonly conflicts: 'refuse' | 'report' },
 ) => Promise<readonly Receipt[]>;
 
-/** Now in microseconds, later than at any call before: events that are told apart by nothing else differ by it. */
+/** A clock that was set back by more than this is believed. */
+const BELIEVED_US = 1e6;
+
+/** Now in microseconds, later than at the call before: events that are told apart by nothing else differ by it. */
 export function createStamp(wallMs: () => number): () => number {
   let lastUs = 0;
   return () => {
-    lastUs = Math.max(lastUs + 1, Math.round(wallMs() * 1000));
+    const nowUs = Math.round(wallMs() * 1000);
+    // Set back, it passes the same milliseconds a second time: within them, stamps differ by chance.
+    if (nowUs < lastUs - BELIEVED_US) lastUs = nowUs + Math.floor(Math.random() * 1000);
+    else lastUs = Math.max(lastUs + 1, nowUs);
     return lastUs;
   };
 }

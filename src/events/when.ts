@@ -85,7 +85,8 @@ function ofIso(text: string): Moment | string | undefined {
   if (back.some((number, at) => number !== numbers[at]) || offsetMinutes === undefined) {
     return `is ${quoted(text)}, which no calendar and clock has; ${FORM}`;
   }
-  const us = Math.floor(Number(`0.${fraction || '0'}`) * 1e6);
+  // By its digits: 0.000003 times a million is less than 3.
+  const us = Number(fraction.slice(0, 6).padEnd(6, '0'));
   return { whenUs: (date.getTime() - offsetMinutes * 60_000) * 1000 + us, isRelative: false };
 }
 

@@ -14,4 +14,8 @@ export interface Point {
   readonly taggedOnly?: true;
   /** Counters: the total as read. */
   readonly total?: number | bigint | undefined;
+  /** Counters with an increment: the time in which it came about, by the source's clock where it tells; above 0. */
+  readonly elapsedSeconds?: number | undefined;
+  /** The series is over: its value is a final 0 for those that repeat gauges, and nothing that was measured. */
+  readonly ends?: true;
 }

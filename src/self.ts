@@ -59,13 +59,37 @@ const perSink = {
     unit: 'metrics',
     labels: ['sink', 'reason'],
     source,
-    help: 'Metrics that were not delivered: oversize, overrun, refused, unreachable, send, stopped.',
+    help: 'Metrics that were not delivered: oversize, overrun, refused, unreachable, send, stopped, unspooled, spool_full, expired, invalid.',
   }),
   overrun: counter('pace_overrun', {
     unit: 'batches',
     labels: sink,
     source,
     help: 'Batches that the pace could not send within their interval.',
+  }),
+  resent: counter('resent_metrics', {
+    unit: 'metrics',
+    labels: sink,
+    source,
+    help: 'Metrics sent once more, since a connection ended before it was known that they are kept (carbon).',
+  }),
+  spooledMetrics: gauge('spooled_metrics', {
+    unit: 'metrics',
+    labels: sink,
+    source,
+    help: 'Metrics that wait on disk to be sent (carbon).',
+  }),
+  spooledBytes: gauge('spooled_bytes', {
+    unit: 'bytes',
+    labels: sink,
+    source,
+    help: 'What the metrics that wait take of the disk (carbon).',
+  }),
+  spoolAge: gauge('spool_age_seconds', {
+    unit: 'seconds',
+    labels: sink,
+    source,
+    help: 'How long the oldest of them waits; absent while none does (carbon).',
   }),
 };
 
@@ -119,9 +143,13 @@ export function sinkSamples(sinks: Iterable<Sink>): Sample[] {
     const counts = neverLess(one);
     return [
       sample(perSink.metrics, counts.sentMetrics, labels),
-      sample(perSink.datagrams, counts.sentDatagrams, labels),
       sample(perSink.bytes, counts.sentBytes, labels),
-      sample(perSink.overrun, counts.paceOverruns, labels),
+      ...known(perSink.datagrams, counts.sentDatagrams, labels),
+      ...known(perSink.overrun, counts.paceOverruns, labels),
+      ...known(perSink.resent, counts.resentMetrics, labels),
+      ...known(perSink.spooledMetrics, counts.waiting?.metrics, labels),
+      ...known(perSink.spooledBytes, counts.waiting?.bytes, labels),
+      ...known(perSink.spoolAge, counts.waiting?.oldestSeconds, labels),
       ...[...counts.droppedMetrics].map(([reason, total]) =>
         sample(perSink.dropped, total, { sink: one.name, reason }),
       ),
@@ -129,9 +157,14 @@ export function sinkSamples(sinks: Iterable<Sink>): Sample[] {
   });
 }
 
+/** A sink counts what it has: of the rest nothing is sent, rather than 0. */
+function known(metric: Metric<'sink'>, value: number | undefined, labels: { readonly sink: string }): Sample[] {
+  return value === undefined ? [] : [sample(metric, value, labels)];
+}
+
 interface Reported {
   sentMetrics: number;
-  sentDatagrams: number;
+  sentDatagrams: number | undefined;
   sentBytes: number;
 }
 
@@ -143,11 +176,12 @@ const reported = new WeakMap<Sink, Reported>();
  */
 function neverLess(sink: Sink): SinkCounts {
   const counts = sink.counts();
-  const before = reported.get(sink) ?? { sentMetrics: 0, sentDatagrams: 0, sentBytes: 0 };
+  const { sentMetrics, sentDatagrams, sentBytes } = counts;
+  const before = reported.get(sink) ?? { sentMetrics, sentDatagrams, sentBytes };
   const now = {
-    sentMetrics: Math.max(before.sentMetrics, counts.sentMetrics),
-    sentDatagrams: Math.max(before.sentDatagrams, counts.sentDatagrams),
-    sentBytes: Math.max(before.sentBytes, counts.sentBytes),
+    sentMetrics: Math.max(before.sentMetrics, sentMetrics),
+    sentDatagrams: sentDatagrams === undefined ? undefined : Math.max(before.sentDatagrams ?? 0, sentDatagrams),
+    sentBytes: Math.max(before.sentBytes, sentBytes),
   };
   reported.set(sink, now);
   return { ...counts, ...now };

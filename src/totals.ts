@@ -122,15 +122,18 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
 
   const point = (series: Series, value: number | undefined): Point => {
     const { path, metric, entity } = series;
-    const total = metric.kind === 'counter' ? series.total : undefined;
-    return { path, base: naming.base, metric, labels: entity.labels, value, total };
+    const own = { path, base: naming.base, metric, labels: entity.labels, value };
+    if (metric.kind !== 'counter') return own;
+    const { total, elapsedSeconds = 0 } = series;
+    if (value === undefined || elapsedSeconds <= 0) return { ...own, total };
+    return { ...own, total, elapsedSeconds };
   };
+  const last = (series: Series): Point => ({ ...point(series, 0), ends: true });
 
   /** Final zeros of names that end because a tag has changed, and nothing else. */
   let retagged: Point[] = [];
   const endTags = (entity: Entity): void => {
-    for (const series of entity.series.values())
-      if (series.shown) retagged.push({ ...point(series, 0), taggedOnly: true });
+    for (const series of entity.series.values()) if (series.shown) retagged.push({ ...last(series), taggedOnly: true });
   };
 
   /** The series of a sample; what it counted before may have been another's, or have stood elsewhere. */
@@ -181,7 +184,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         series.heldRuns += 1;
         continue;
       }
-      if (series.shown) points.push(point(series, 0));
+      if (series.shown) points.push(last(series));
       forget(series);
     }
   };
@@ -216,10 +219,10 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       for (const series of left) {
         const there = known.get(series.path);
         if (there === undefined) {
-          if (series.shown) points.push(point(series, 0));
+          if (series.shown) points.push(last(series));
           options.onForget?.(series.path);
         } else if (series.shown && isRetagged(series.metric, series.entity.labels, there.entity.labels))
-          points.push({ ...point(series, 0), taggedOnly: true });
+          points.push({ ...last(series), taggedOnly: true });
       }
       past = withSight(past, { problems, unread, unsent, readAtMs });
       return points;
@@ -228,9 +231,9 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
       past = [];
     },
     retire() {
-      const last = [...known.values()].filter((series) => series.shown).map((series) => point(series, 0));
+      const zeros = [...known.values()].filter((series) => series.shown).map(last);
       for (const series of [...known.values()]) forget(series);
-      return last;
+      return zeros;
     },
     get size() {
       return known.size;

@@ -156,6 +156,44 @@ describe('first sight', () => {
   });
 });
 
+describe('what a point tells beside its value', () => {
+  it('is the time in which a counter’s increment came about, where there is one', () => {
+    const { points } = job();
+    const elapsed = (samples: readonly Sample[], readAtMs: number) =>
+      points(samples, { readAtMs }).map(({ elapsedSeconds }) => elapsedSeconds);
+    expect(elapsed([sample(bytes, 7, eth1), sample(backlog, 1, eth1)], 10_000)).toEqual([undefined, undefined]);
+    expect(elapsed([sample(bytes, 9, eth1), sample(backlog, 1, eth1)], 22_500)).toEqual([12.5, undefined]);
+    // Since the run in which it would have been seen.
+    expect(elapsed([sample(bytes, 9, on('new'))], 30_000)[0]).toBe(7.5);
+    // It was created anew: of what it counted nothing is known.
+    expect(elapsed([sample(bytes, 2, on('new'))], 40_000)).toEqual([undefined]);
+    expect(elapsed([sample(bytes, 3, on('new'))], 50_000)).toEqual([10]);
+  });
+
+  it('is the source’s own time where it tells, and nothing where that stood still', () => {
+    const { points } = job();
+    const at = (total: number, countedAtMs: number, readAtMs: number) =>
+      points([{ ...sample(bytes, total, eth1), countedAtMs }], { readAtMs })[0]?.elapsedSeconds;
+    expect(at(1, 5000, 10_000)).toBeUndefined();
+    expect(at(2, 10_000, 20_000)).toBe(5);
+    expect(at(2, 10_000, 30_000)).toBeUndefined();
+  });
+
+  it('is that the series ends, with the last 0 alone', () => {
+    const { points, totals } = job();
+    const ends = (all: readonly Point[]) => all.map(({ path, value, ends: isEnd }) => [path, value, isEnd]);
+    expect(ends(points([sample(backlog, 0, eth1), sample(backlog, 5, on('eth2'))]))).toEqual([
+      ['b.eth1.backlog_bytes', 0, undefined],
+      ['b.eth2.backlog_bytes', 5, undefined],
+    ]);
+    expect(ends(points([sample(backlog, 0, eth1)]))).toEqual([
+      ['b.eth1.backlog_bytes', 0, undefined],
+      ['b.eth2.backlog_bytes', 0, true],
+    ]);
+    expect(ends(totals.retire())).toEqual([['b.eth1.backlog_bytes', 0, true]]);
+  });
+});
+
 describe('first sight right after a problem', () => {
   it.each([
     ['without labels', {}],

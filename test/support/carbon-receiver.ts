@@ -29,6 +29,8 @@ export async function startCarbonReceiver(
   const { tls, host = '127.0.0.1' } = options;
   const lines: string[] = [];
   const sockets = new Set<Socket>();
+  /** Those below TLS too, whose handshake may have failed. */
+  const raw = new Set<Socket>();
   const waiting = new Set<() => void>();
   const look = (): void => {
     for (const one of waiting) one();
@@ -61,6 +63,10 @@ export async function startCarbonReceiver(
   const listen = async (port: number): Promise<number> => {
     const form = { allowHalfOpen: true, pauseOnConnect: true };
     server = tls === undefined ? createServer(form, accept) : createTlsServer({ ...tls, ...form }, accept);
+    server.on('connection', (socket: Socket) => {
+      raw.add(socket);
+      socket.on('close', () => raw.delete(socket));
+    });
     server.listen(port, host);
     await once(server, 'listening');
     return (server.address() as { port: number }).port;
@@ -70,7 +76,7 @@ export async function startCarbonReceiver(
     if (!server.listening) return;
     const closed = once(server, 'close');
     server.close();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of [...sockets, ...raw]) socket.destroy();
     await closed;
   };
   return {

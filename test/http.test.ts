@@ -147,6 +147,14 @@ describe('getJson', () => {
     expect((await failureOf(host.getJson(`${base}/json`))).code).toBe('E_TIMEOUT');
   });
 
+  it('leaves the next request alone when its deadline passes right after its answer', async () => {
+    for (let round = 0; round < 50; round++) {
+      const { host, expire } = open();
+      await host.getJson(`${base}/json`);
+      expire();
+    }
+  });
+
   it('names an endpoint without its secrets when nobody listens there', async () => {
     const failure = await failureOf(open().host.getJson('http://user:s3cret@127.0.0.1:9/api?token=s3cret'));
     expect(failure.code).toBe('E_CONNECT');

@@ -13,14 +13,22 @@ export interface Identity {
   readonly secrets: readonly string[];
 }
 
-/** A password or PEM file; more is something else. */
+/** How a request says who asks: beside the options of a collector, a bearer token. */
+export type Credentials = HttpOptions & {
+  readonly token?: string | undefined;
+  /** Read at each request; one newline at its end is none of it. */
+  readonly tokenFile?: string | undefined;
+};
+
+/** A password, token or PEM file; more is something else. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-export async function credentialsOf(text: string, options: HttpOptions, until: AbortSignal): Promise<Identity> {
+export async function credentialsOf(text: string, options: Credentials, until: AbortSignal): Promise<Identity> {
   const url = addressOf(text);
   const read = (path: string | undefined): Promise<string | undefined> =>
     path === undefined ? Promise.resolve(undefined) : readWhole(path, until, MAX_FILE_BYTES).answer;
-  const [secret, authority, certificate, key] = await Promise.all([
+  const [bearer, secret, authority, certificate, key] = await Promise.all([
+    read(options.token === undefined ? options.tokenFile : undefined),
     read(options.password === undefined ? options.passwordFile : undefined),
     read(options.certificateAuthority === undefined ? options.certificateAuthorityFile : undefined),
     read(options.certificateFile),
@@ -30,21 +38,32 @@ export async function credentialsOf(text: string, options: HttpOptions, until: A
   const password = options.password ?? secret?.replace(/\r?\n$/, '') ?? decoded(url.password);
   url.username = '';
   url.password = '';
-  const token = Buffer.from(`${user}:${password}`).toString('base64');
+  const pair = Buffer.from(`${user}:${password}`).toString('base64');
   const isNamed = user !== '' || password !== '';
+  const token = tokenOf(options.token ?? bearer?.replace(/\r?\n$/, ''));
   const certificateAuthority = options.certificateAuthority ?? authority;
   return {
     url: url.href,
-    headers: isNamed ? { authorization: `Basic ${token}` } : {},
+    headers:
+      token !== undefined ? { authorization: `Bearer ${token}` } : isNamed ? { authorization: `Basic ${pair}` } : {},
     https: {
       ...(certificateAuthority === undefined ? {} : { certificateAuthority }),
       ...(certificate === undefined ? {} : { certificate }),
       ...(key === undefined ? {} : { key }),
     },
-    secrets: [...(isNamed ? [password, token] : []), ...Object.values(options.headers ?? {})].filter(
+    secrets: [token ?? '', ...(isNamed ? [password, pair] : []), ...Object.values(options.headers ?? {})].filter(
       (one) => one !== '',
     ),
   };
+}
+
+/** What stands after `Bearer`: nothing that could end the header, or be two words. */
+function tokenOf(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token;
+  throw new Failure(
+    'E_CONFIG',
+    'the bearer token is empty, or holds a blank, a line break or a character that no token has',
+  );
 }
 
 /** What does not parse is not shown: a password may be what is wrong with it. */

@@ -2,15 +2,17 @@
  * `npm run bench [-- NAME ...]`: what edgestatd costs, as ratios against a baseline in the same run. These are no
  * tests: machines are noisy, and a ratio of one run is a measurement of that run.
  */
+import { carbonBench } from './carbon.ts';
 import { cost } from './cost.ts';
 import { day } from './day.ts';
+import { events } from './events.ts';
 import { flows } from './flows.ts';
 import { htb } from './htb.ts';
 import { idle } from './idle.ts';
 import { loss } from './loss.ts';
 import { rabbitmqBench } from './rabbitmq.ts';
 
-const benches = { loss, cost, idle, day, htb, flows, rabbitmq: rabbitmqBench } as const;
+const benches = { loss, cost, idle, day, htb, flows, rabbitmq: rabbitmqBench, events, carbon: carbonBench } as const;
 const asked = process.argv.slice(2);
 for (const name of asked) {
   if (name in benches) continue;

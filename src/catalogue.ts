@@ -1,5 +1,6 @@
 /** `edgestatd metrics`: every metric of every collector, and the daemon's own. */
 import type { Collector } from './collector.ts';
+import { eventMetrics } from './events/event-metrics.ts';
 import type { Metric } from './metric.ts';
 import { selfMetrics } from './self.ts';
 
@@ -16,7 +17,7 @@ export interface CatalogueEntry {
 }
 
 export function catalogue(collectors: Iterable<Collector>): CatalogueEntry[] {
-  const own = Object.values(selfMetrics).map((metric) => entry('edgestatd', metric));
+  const own = Object.values({ ...selfMetrics, ...eventMetrics }).map((metric) => entry('edgestatd', metric));
   const others = [...collectors].flatMap((one) => Object.values(one.metrics).map((metric) => entry(one.name, metric)));
   return [...others, ...own];
 }

@@ -3,11 +3,13 @@ import type { Clock } from './clock.ts';
 import type { Verdict } from './collector.ts';
 import type { Config, JobConfig } from './config.ts';
 import { asFailure, type Code, type Failure } from './errors.ts';
+import { checkEvents } from './events/check-events.ts';
 import type { Target } from './hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from './job.ts';
 import { basePath } from './naming.ts';
 import { run } from './run.ts';
 import { checkStatsd } from './sinks/canary.ts';
+import { checkCarbon } from './sinks/carbon-check.ts';
 import { createClaims } from './vet.ts';
 import { visit } from './visit.ts';
 
@@ -35,6 +37,7 @@ export async function* checkAll(
   openTarget: (key: string, config: Config) => Target,
   nodeName: string,
   clock: Clock,
+  write: boolean,
 ): AsyncGenerator<Finding> {
   yield describeConfig(config);
   const claims = createClaims();
@@ -61,6 +64,8 @@ export async function* checkAll(
   for (const sink of config.sinks) {
     const subject = `sink ${sink.name}`;
     if (sink.type === 'statsd') yield { subject, ...(await checkStatsd(sink, base, clock)) };
+    else if (sink.type === 'carbon')
+      for (const verdict of await checkCarbon(sink, base, clock, write)) yield { subject, ...verdict };
     else
       yield {
         subject,
@@ -68,6 +73,7 @@ export async function* checkAll(
         text: sink.onlyOnTerminal ? 'writes to the terminal, if there is one' : 'writes to stdout',
       };
   }
+  if (config.events !== undefined) yield* checkEvents(config.events, clock, write);
 }
 
 /** What the collector itself says of what it needs. */

@@ -1,16 +1,16 @@
 /** argv and exit codes only. 0: done. 1: something failed. 2: wrong usage or configuration. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { catalogue, catalogueLines } from './catalogue.ts';
-import { checkAll, describeConfig } from './check.ts';
 import { systemClock } from './clock.ts';
-import { type Config, defaultConfigFile, loadConfig, targetName } from './config.ts';
+import { check, cleaner, load, trace } from './commands.ts';
+import type { Config } from './config.ts';
 import { builtIn, openTarget } from './daemon.ts';
 import { Failure } from './errors.ts';
-import { hider } from './log.ts';
+import { eventsOf, type Post, postEvent, type SpoolFlags, spoolCommand } from './events/commands.ts';
+import { type Import, importInto } from './events/import-command.ts';
 import { type Format, once } from './once.ts';
 import { runDaemon } from './process.ts';
 import { printable } from './text.ts';
-import { explain, traceJson, traceText } from './trace.ts';
 import { DURATION_FORM, durationMs } from './units.ts';
 import { version } from './version.ts';
 
@@ -37,6 +37,9 @@ export async function main(argv: readonly string[]): Promise<never> {
     } else if (error instanceof Failure && error.code === 'E_CONFIG') {
       process.stderr.write(`${error.message}\n`);
       code = 2;
+    } else if (error instanceof Failure && error.code !== 'E_BUG') {
+      process.stderr.write(`edgestatd: ${error.code}: ${printable(error.message)}\n`);
+      code = 1;
     } else {
       process.stderr.write(
         `edgestatd: ${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
@@ -75,8 +78,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
-  const command = (name: string, description: string): Command =>
-    program
+  const command: Declare = (name, description, parent = program) =>
+    parent
       .command(name)
       .description(description)
       .exitOverride()
@@ -112,9 +115,10 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     });
   command('check', 'validate the configuration, then try every job and sink')
     .option('--offline', 'only validate')
-    .action(async (options: Common & { offline?: boolean }) => {
+    .option('--write', 'also write: one marked test event to each destination, one marked point to each Carbon')
+    .action(async (options: Common & { offline?: boolean; write?: boolean }) => {
       endOnSignals();
-      code = await check(await load(options), options.offline === true);
+      code = await check(await load(options), options);
     });
   command('metrics', 'list every metric')
     .option('--json', 'as JSON')
@@ -132,58 +136,67 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       endOnSignals();
       code = await trace(what, await load(options), options);
     });
+  addEventCommands(program, command, (result) => {
+    code = result;
+  });
   await program.parseAsync([...argv], { from: 'user' });
   return code;
 }
 
-function load({ config }: Common): Promise<Config> {
-  return loadConfig(config ?? defaultConfigFile(), builtIn);
-}
+/** Declares a command that takes --config. */
+type Declare = (name: string, description: string, parent?: Command) => Command;
 
-/** What a failure says may quote a secret, or what a hostile machine printed. */
-function cleaner(config: Config): (text: string) => string {
-  const hide = hider(config.secrets);
-  return (text) => printable(hide(text));
-}
+function addEventCommands(program: Command, command: Declare, done: (code: number) => void): void {
+  const event = program.command('event').description('events such as deploys: post, import, spool').exitOverride();
+  const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+  const say = (config: Config, lines: readonly string[], to: NodeJS.WriteStream): void => {
+    const clean = cleaner(config);
+    for (const line of lines) to.write(`${clean(line)}\n`);
+  };
 
-async function check(config: Config, offline: boolean): Promise<number> {
-  const clean = cleaner(config);
-  const say = (level: string, subject: string, text: string): void =>
-    void process.stdout.write(`${clean(`${level.padEnd(4)} ${subject}: ${text}`)}\n`);
-  if (offline) {
-    const { level, subject, text } = describeConfig(config);
-    say(level, subject, text);
-    return 0;
-  }
-  let failed = false;
-  for await (const { level, subject, text } of checkAll(
-    config,
-    openTarget,
-    targetName('local', config.targets),
-    systemClock,
-  )) {
-    say(level, subject, text);
-    failed ||= level === 'fail';
-  }
-  return failed ? 1 : 0;
-}
-
-async function trace(what: string, config: Config, options: { json?: boolean; target?: string }): Promise<number> {
-  if (options.target !== undefined && !config.targets.has(options.target)) {
-    const names = [...config.targets.keys()].join(', ');
-    throw new Failure('E_CONFIG', `--target ${options.target}: no target has this name; expected one of ${names}`);
-  }
-  const explained = await explain(what, config, builtIn, openTarget, systemClock, options.target);
-  const { stdout, whole } = options.json === true ? traceJson(explained) : traceText(what, explained);
-  const hide = hider(config.secrets);
-  // JSON has escaped what could drive a terminal, or break a line, except for what printable() knows beyond that.
-  process.stdout.write(
-    stdout
-      .split('\n')
-      .map((line) => printable(hide(line)))
-      .join('\n'),
-  );
-  return whole ? 0 : 1;
+  command('post', 'take one event; done when it is on the disk', event)
+    .requiredOption('--what <text>', 'what happened, on one line')
+    .option('--tag <tag>', 'a tag; may stand several times', collect, [])
+    .option('--when <when>', 'seconds since the epoch, ISO 8601 with a zone, or a time ago (-90m); default: now')
+    .option('--data <text>', 'more about it')
+    .option('--id <id>', 'makes it the same event however often it is posted')
+    .action(async (options: Common & Post) => {
+      const config = await load(options);
+      const { printed, notes } = await postEvent(eventsOf(config), options, systemClock);
+      say(config, printed, process.stdout);
+      say(config, notes, process.stderr);
+    });
+  command(
+    'import [file]',
+    'take events of a file (JSON lines or CSV; - is stdin), or of the tags of a git repository',
+    event,
+  )
+    .option('--git <repository>', 'one event for each tag')
+    .option('--tags <glob>', 'only these tags; may stand several times', collect, [])
+    .addOption(
+      new Option('--format <format>', 'default: by the name of the file, or what it begins with').choices([
+        'jsonl',
+        'csv',
+      ]),
+    )
+    .option('--strict', 'take nothing when a row is wrong')
+    .action(async (file: string | undefined, options: Common & Omit<Import, 'file'>) => {
+      endOnSignals();
+      const config = await load(options);
+      const { printed, notes, failed } = await importInto(eventsOf(config), { ...options, file }, systemClock);
+      say(config, printed, process.stdout);
+      say(config, notes, process.stderr);
+      done(failed ? 1 : 0);
+    });
+  command('spool [action] [ids...]', 'show what waits and what is dead; retry or drop it', event)
+    .option('--json', 'as JSON')
+    .option('--all', 'every dead event')
+    .option('--destination <name>', 'only at this destination')
+    .option('--waiting', 'drop: also what waits')
+    .action(async (action: string | undefined, ids: string[], options: Common & SpoolFlags) => {
+      const config = await load(options);
+      say(config, spoolCommand(eventsOf(config), { action, ids, ...options }, systemClock), process.stdout);
+    });
 }
 
 function parseInterval(text: string): number {

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
 import { type Complaint, type ConfigFile, readConfigFile, suggestion, told, valueAt } from './config-file.ts';
 import { Failure } from './errors.ts';
+import { eventFaults } from './events/faults.ts';
+import { type EventsOptions, eventsOptions } from './events/options.ts';
 import { hider, type LogLevel } from './log.ts';
 import { segment } from './naming.ts';
 import { loadPlugins } from './plugins.ts';
@@ -43,6 +45,7 @@ export interface Config {
   readonly targets: ReadonlyMap<string, TargetConfig>;
   readonly jobs: readonly JobConfig[];
   readonly collectors: ReadonlyMap<string, Collector>;
+  readonly events: EventsOptions | undefined;
   readonly secrets: readonly string[];
   /** Environment variables that hold secrets. */
   readonly variables: readonly string[];
@@ -96,7 +99,13 @@ async function configFrom(
   if (resolved.faults.length > 0)
     throw refused(told(resolved.faults.map(({ path, message }) => read.complain(path, message))), resolved.secrets);
   const parsed = configSchema.safeParse(resolved.value);
-  if (!parsed.success) throw refused(told(read.complaints(parsed.error, configSchema, [])), resolved.secrets);
+  const literal = secretFaults(eventsOptions, valueAt(read.data, ['events']), ['events']);
+  const shown = literal.map(({ path, message }) => read.complain(path, message));
+  if (!parsed.success) {
+    const others = read.complaints(unshown(parsed.error, literal), configSchema, []);
+    throw refused(told(shown.concat(others)), resolved.secrets);
+  }
+  if (shown.length > 0) throw refused(told(shown), resolved.secrets);
   const data = parsed.data;
 
   let complaints: Complaint[] = [];
@@ -130,7 +139,7 @@ async function configFrom(
     return options.success ? jobsOf(job, collector, options.data) : [];
   });
   const targets = new Map<string, TargetConfig>([['local', { type: 'local' }], ...Object.entries(data.targets)]);
-  complaints = complaints.concat(doubled(data, read), meeting(targets, read));
+  complaints = complaints.concat(doubled(data, read), meeting(targets, read), wrongEvents(data, read, collectors));
   const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
   if (complaints.length > 0) throw refused(told(complaints), resolved.secrets);
   return {
@@ -142,6 +151,7 @@ async function configFrom(
     targets,
     jobs,
     collectors,
+    events: data.events,
     secrets: resolved.secrets,
     variables: resolved.variables,
   };
@@ -202,6 +212,12 @@ function doubled(data: FileConfig, read: ConfigFile): Complaint[] {
     data.sinks.map((sink) => sink.name ?? sink.type),
   );
   return complaints;
+}
+
+/** What the parts of `events` say of each other, and of the collectors. */
+function wrongEvents(data: FileConfig, read: ConfigFile, collectors: ReadonlyMap<string, Collector>): Complaint[] {
+  if (data.events === undefined) return [];
+  return eventFaults(data.events, collectors).map(({ path, message }) => read.complain(['events', ...path], message));
 }
 
 /** Two targets with one segment would write the same series. */

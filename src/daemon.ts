@@ -5,6 +5,7 @@ import { registry } from '../collectors/registry.ts';
 import type { Clock } from './clock.ts';
 import type { Collector } from './collector.ts';
 import { type Config, loadConfig, type SinkConfig, targetName } from './config.ts';
+import { type Events, startEvents } from './events/events.ts';
 import { localTarget } from './hosts/local.ts';
 import type { Target } from './hosts/target.ts';
 import { createJobSet } from './job-set.ts';
@@ -12,6 +13,7 @@ import type { Logger } from './log.ts';
 import { basePath, createNaming } from './naming.ts';
 import { startTicking } from './schedule.ts';
 import { probeProcess, sinkSamples } from './self.ts';
+import { carbonSink } from './sinks/carbon.ts';
 import { packingOf } from './sinks/packing.ts';
 import type { Delivery, Sink } from './sinks/sink.ts';
 import { statsdSink } from './sinks/statsd.ts';
@@ -57,12 +59,14 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   let config = initial;
   let sinks: ReadonlyMap<string, Kept<Sink>> = new Map();
   let targets: ReadonlyMap<string, Kept<Target>> = new Map();
+  let events: Kept<Events | undefined> = { settings: '', value: undefined };
   let stopping = false;
   let turn: Promise<unknown> = Promise.resolve();
   let cancelSweep = (): void => {};
 
   const deliver = (delivery: Delivery): void => {
     for (const { value } of sinks.values()) value.write(delivery);
+    events.value?.see(delivery);
   };
   const jobs = createJobSet({
     ...{ clock, log, deliver, machine: hostname(), claims: createClaims() },
@@ -70,8 +74,11 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       deliver({ job: `${id} retired`, atMs: clock.wallMs(), intervalMs, points }),
   });
 
-  const openSink = (sink: SinkConfig): Sink =>
-    sink.type === 'statsd' ? statsdSink(sink, clock, log) : stdoutSink(sink, stdout, () => packingOf(config.sinks));
+  const openSink = (sink: SinkConfig): Sink => {
+    if (sink.type === 'statsd') return statsdSink(sink, clock, log);
+    if (sink.type === 'carbon') return carbonSink(sink, clock, log);
+    return stdoutSink(sink, stdout, () => packingOf(config.sinks));
+  };
 
   const closeSink = async (sink: Sink, withinMs: number): Promise<void> => {
     await sink.close(withinMs);
@@ -106,9 +113,20 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     cancelSweep = clock.after(Math.min(2 * longestMs + SWEEP_AFTER_MS, LONGEST_TIMER_MS), () => {
       for (const sweep of sweeps) sweep();
     });
+    await adoptEvents(next);
     const closing = newSinks.dropped.map((sink) => closeSink(sink, next.gracePeriodMs));
     await Promise.all([...closing, ...newTargets.dropped.map((target) => target.close())]);
     return tally;
+  };
+
+  const adoptEvents = async ({ events: options, collectors, gracePeriodMs }: Config): Promise<void> => {
+    const settings = JSON.stringify(options ?? null);
+    if (settings === events.settings) return;
+    const isStart = events.settings === '';
+    // One spool is delivered from by one: the old part ends before the new one begins.
+    await events.value?.stop(gracePeriodMs / 2);
+    const value = options === undefined ? undefined : startEvents(options, { clock, log, collectors }, isStart);
+    events = { settings, value };
   };
 
   await adopt(initial);
@@ -116,7 +134,8 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   const report = async (): Promise<void> => {
     const { naming } = ownTotals(config);
     if (naming.base !== own.naming.base) own = ownTotals(config);
-    const samples = [...probe.samples(), ...sinkSamples([...sinks.values()].map(({ value }) => value))];
+    const ofSinks = sinkSamples([...sinks.values()].map(({ value }) => value));
+    const samples = [...probe.samples(), ...ofSinks, ...(events.value?.samples() ?? [])];
     const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
     const points = own.totals.apply({ named, problems: [], ratios: [], readAtMs: clock.monotonicMs() });
     deliver({ job: 'edgestatd', atMs: clock.wallMs(), intervalMs: SELF_EVERY_MS, points });
@@ -160,6 +179,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       // A reload under way would start what is being stopped.
       await Promise.race([turn, new Promise<void>((resolve) => void clock.after(graceMs / 4, resolve))]);
       await jobs.stop(graceMs / 2);
+      await events.value?.stop(graceMs / 4);
       await report();
       const leftMs = Math.max(500, graceMs - (clock.monotonicMs() - beganAtMs));
       await Promise.all([...sinks.values()].map(({ value }) => closeSink(value, leftMs)));

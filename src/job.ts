@@ -143,7 +143,7 @@ export function startJob(
     const { delivery, problems, failure } = containedDelivery(batch, config, around, memory);
     // A run that the daemon itself ended is not the job's fault: counted and sent, but nothing to say.
     if (!controller.signal.aborted) say.run(failure, failure === undefined ? problems : []);
-    around.deliver(delivery);
+    around.deliver(controller.signal.aborted ? { ...delivery, isCut: true } : delivery);
   };
 
   const ticking = startTicking({

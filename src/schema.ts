@@ -1,8 +1,10 @@
 /** The shape of the configuration file. Collectors add the shape of their options (`config.ts`). */
 import { z } from 'zod';
 import { duration } from './collector.ts';
+import { eventsOptions } from './events/options.ts';
 import { logLevels } from './log.ts';
 import { cronFault } from './schedule.ts';
+import { carbonSinkOptions } from './sinks/carbon-options.ts';
 import { statsdSinkOptions } from './sinks/statsd-options.ts';
 import { stdoutSinkOptions } from './sinks/stdout-options.ts';
 
@@ -57,10 +59,11 @@ export const configShape = {
   gracePeriod: duration(100, 300_000).prefault('10s').describe('How long running jobs and sinks may take to end.'),
   plugins: z.array(z.string()).default([]).describe('Absolute paths of modules that export collectors.'),
   sinks: z
-    .array(z.discriminatedUnion('type', [statsdSinkOptions, stdoutSinkOptions]))
+    .array(z.discriminatedUnion('type', [statsdSinkOptions, carbonSinkOptions, stdoutSinkOptions]))
     .min(1)
     .describe('Where the samples go.'),
   targets: z.record(name, target).default({}).describe('Machines to measure; `local` is always there.'),
+  events: eventsOptions.optional().describe('Events, such as deploys: how they come in, wait and are delivered.'),
   jobs: z.array(job).min(1).describe('What is measured, where and when.'),
 };
 

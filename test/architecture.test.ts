@@ -198,7 +198,9 @@ describe('pure modules', () => {
       'scope',
       'units',
     ].map((name) => `src/${name}.ts`),
-    ...['lines', 'pack', 'series', 'pace'].map((name) => `src/sinks/${name}.ts`),
+    ...['lines', 'pack', 'series', 'pace', 'carbon-lines', 'carbon-slots', 'carbon-ledger'].map(
+      (name) => `src/sinks/${name}.ts`,
+    ),
     ...folders.map((folder) => `collectors/${folder}/parse.ts`),
   ];
 

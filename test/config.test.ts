@@ -82,7 +82,7 @@ describe('unknown keys', () => {
     expect(await refused(yaml(...sinks, ...jobs, 'job: 1', 'targetz: {}', 'colour: red'))).toEqual([
       'FILE:5:1: job: unknown key; did you mean "jobs"?',
       'FILE:6:1: targetz: unknown key; did you mean "targets"?',
-      'FILE:7:1: colour: unknown key; expected one of prefix, log, gracePeriod, plugins, sinks, targets, jobs',
+      'FILE:7:1: colour: unknown key; expected one of prefix, log, gracePeriod, plugins, sinks, targets, events, jobs',
     ]);
   });
 
@@ -165,11 +165,11 @@ describe('values', () => {
 
   it('of an unknown type of sink or target are answered with the known ones', async () => {
     expect(await refused(yaml('sinks:', '  - type: statd', ...jobs, 'targets: { a: { type: telnet } }'))).toEqual([
-      'FILE:2:5: sinks[0].type: expected one of statsd, stdout; found "statd"; did you mean "statsd"?',
+      'FILE:2:5: sinks[0].type: expected one of statsd, carbon, stdout; found "statd"; did you mean "statsd"?',
       expect.stringMatching(/^FILE:5:17: targets\.a\.type: expected one of local.*; found "telnet"$/),
     ]);
     expect(await refused(yaml('sinks:', '  - port: 8125', ...jobs))).toEqual([
-      'FILE:2:5: sinks[0].type: is missing; expected one of statsd, stdout',
+      'FILE:2:5: sinks[0].type: is missing; expected one of statsd, carbon, stdout',
     ]);
   });
 
@@ -349,7 +349,7 @@ describe('YAML', () => {
   it('with very many mistakes is refused with the first twenty', async () => {
     const keys = (name: (index: number) => string): string[] =>
       Array.from({ length: 40_000 }, (_, index) => `${name(index)}: 1`);
-    const valid = 'prefix, log, gracePeriod, plugins, sinks, targets, jobs';
+    const valid = 'prefix, log, gracePeriod, plugins, sinks, targets, events, jobs';
     const unknown = await refused(yaml(...keys((index) => `unheard${index}`), ...sinks, ...jobs));
     expect(unknown).toHaveLength(21);
     expect(unknown[0]).toBe(`FILE:1:1: unheard0: unknown key; expected one of ${valid}`);
@@ -955,6 +955,39 @@ describe('plugins', () => {
     const { collectors } = await load(configWith([path], 'own'));
     expect([...collectors.keys()]).toEqual(['htb', 'tcp', 'own']);
     expect([...builtIn.keys()]).toEqual(['htb', 'tcp']);
+  });
+});
+
+describe('events', () => {
+  const graphite = (text: string): string => yaml(...sinks, ...jobs, 'events:', `  graphite: ${text}`);
+  const url = 'http://graphite.example/events/';
+
+  it('have secrets by reference alone, which are shown by nobody', async () => {
+    expect(await refused(graphite(`{ url: "${url}", token: hunter22 }`))).toEqual([
+      'FILE:6:55: events.graphite.token: is a secret, and not one for this file; expected ${env:NAME}, ${credential:NAME}, or its file as "tokenFile"',
+    ]);
+    const header = await refused(graphite(`{ url: "${url}", headers: { x-key: hunter22 }, nosuch: 1 }`));
+    expect(header).toHaveLength(2);
+    expect(header.join()).toContain('events.graphite.headers.x-key: is a secret');
+    expect(header.join()).not.toContain('hunter22');
+    const config = await load(graphite(`{ url: "${url}", token: "\${env:TOKEN}" }`), { TOKEN: 'hunter22' });
+    expect(config.events?.graphite?.token).toBe('hunter22');
+    expect([config.secrets, config.variables]).toEqual([['hunter22'], ['TOKEN']]);
+  });
+
+  it('are told with their place what is wrong with them', async () => {
+    expect(await refused(graphite(`{ url: "${url}", user: u }`))).toEqual([
+      expect.stringMatching(/^FILE:6:\d+: events\.graphite: "user" and "passwordFile" belong together$/),
+    ]);
+    const rules = yaml(...sinks, ...jobs, 'events:', '  rules: [ { metric: tcp.nosuch } ]');
+    expect(await refused(rules)).toEqual([
+      expect.stringMatching(/^FILE:6:\d+: events\.rules\[0\]\.metric: the collector tcp has no metric "nosuch"/),
+    ]);
+    expect(await refused(graphite('{}'))).toEqual([expect.stringContaining('events.graphite.url: ')]);
+  });
+
+  it('are none without the section', async () => {
+    expect((await load(yaml(...sinks, ...jobs))).events).toBeUndefined();
   });
 });
 

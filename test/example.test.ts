@@ -9,7 +9,9 @@ import { z } from 'zod';
 import { registry } from '../collectors/registry.ts';
 import { filled, generated } from '../scripts/generate.ts';
 import { loadConfig } from '../src/config.ts';
+import { eventsOptions, eventsShape, grafanaOptions, graphiteOptions } from '../src/events/options.ts';
 import { configShape, jobShape } from '../src/schema.ts';
+import { carbonSinkOptions } from '../src/sinks/carbon-options.ts';
 import { statsdSinkOptions } from '../src/sinks/statsd-options.ts';
 import { stdoutSinkOptions } from '../src/sinks/stdout-options.ts';
 
@@ -91,10 +93,31 @@ describe('config/example.yaml', () => {
 
   test.each([
     ['statsd', statsdSinkOptions],
+    ['carbon', carbonSinkOptions],
     ['stdout', stdoutSinkOptions],
   ] as const)('has every option of the %s sink', (type, schema) => {
     const sink = data.sinks.find((one) => one.type === type) ?? { type: 'none' };
-    expectEveryOption(sink, schema);
+    // The files of TLS are refused without it.
+    expectEveryOption(sink, schema, ['tls']);
+  });
+
+  test('has every option of events', () => {
+    const { events } = data as unknown as { readonly events: Record<string, Record<string, unknown>> };
+    expectEveryOption(events, eventsOptions, ['destinations', 'rules']);
+    // What excludes another option, and secrets, stand in explanations.
+    const explained = (names: readonly string[]): Record<string, unknown> =>
+      Object.fromEntries(
+        names.filter((one) => new RegExp(`^ *##.*\\b${one}: `, 'm').test(text)).map((one) => [one, '']),
+      );
+    const all = eventsShape.graphite.unwrap();
+    expectEveryOption({ ...explained(['password', 'token', 'tokenFile']), tokenFile: '', ...events.graphite }, all);
+    const kinds = [graphiteOptions, grafanaOptions];
+    const { destinations = [] } = events as unknown as { readonly destinations: { readonly type: string }[] };
+    expect(new Set(destinations.map(({ type }) => type))).toEqual(new Set(kinds.map(({ shape }) => shape.type.value)));
+    expectEveryOption({ ...explained(['socket', 'token']), ...events.listen }, eventsShape.listen.unwrap());
+    expectEveryOption({ ...events.folder }, eventsShape.folder.unwrap());
+    const rules = events.rules as unknown as Record<string, unknown>[];
+    expectEveryOption(Object.assign({}, ...rules), eventsShape.rules.unwrap().element);
   });
 
   test('has every kind of sink and target', () => {

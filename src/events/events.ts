@@ -1,0 +1,172 @@
+/** Events as a part of the daemon: the spool, the ways in, the rules, and delivery to each destination. */
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
+import type { Collector } from '../collector.ts';
+import { asFailure } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Sample } from '../metric.ts';
+import type { Delivery as Sent } from '../sinks/sink.ts';
+import { version } from '../version.ts';
+import { createDelivery, type Delivery } from './delivery.ts';
+import { spoolOptions } from './desk.ts';
+import { openDoors } from './doors.ts';
+import { type Event, hashOf, tagOf } from './event.ts';
+import { eventSamples } from './event-metrics.ts';
+import { type Folder, startFolder } from './folder.ts';
+import { holdSpool } from './held-spool.ts';
+import { createIntake } from './intake.ts';
+import { destinationsOf, type EventsOptions } from './options.ts';
+import { waitingIn } from './report.ts';
+import { createRules } from './rules.ts';
+import type { Spool } from './spool.ts';
+import { createStamp } from './taking.ts';
+
+export interface Events {
+  /** Looks at what a run sent, for the rules. */
+  see(sent: Sent): void;
+  /** The daemon's own metrics of events. */
+  samples(): Sample[];
+  /** What rules hold down becomes events now. */
+  flush(): void;
+  /** Nothing more is taken in; what is on its way is waited for. */
+  stop(withinMs: number): Promise<void>;
+}
+
+export interface EventsSurroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly collectors: ReadonlyMap<string, Collector>;
+}
+
+/** What could not be had is tried again, and what other processes wrote is noticed, this often. */
+const LOOK_MS = 5000;
+/** Each time is a commit, which an idle disk need not see often. */
+const AGE_MS = 600_000;
+
+/** `isStart`: the daemon begins, and is not reloaded. */
+export function startEvents(options: EventsOptions, around: EventsSurroundings, isStart: boolean): Events {
+  const { clock, log } = around;
+  const stamp = createStamp(clock.wallMs);
+  const destinations = destinationsOf(options);
+  const names = destinations.map(({ name }) => name);
+  let deliveries: readonly Delivery[] = [];
+  let dropped = 0;
+  let livedAtMs = clock.monotonicMs();
+  let stopping = false;
+  let cancelLook = (): void => {};
+  const wake = (): void => {
+    for (const delivery of deliveries) delivery.wake();
+  };
+
+  const held = holdSpool(spoolOptions(options), {
+    clock,
+    log,
+    opened(spool, isMine) {
+      if (isMine) spool.setDestinations(names, clock.wallMs());
+    },
+  });
+  const intake = createIntake(held.spool, clock, wake);
+  const { take } = intake;
+  deliveries = destinations.map((destination) => createDelivery({ spool: held.mine, destination, clock, log }));
+
+  const emit = (event: Event): void => {
+    take([event], { source: 'rule', conflicts: 'report' }).catch((thrown) => {
+      const { code, message } = asFailure(thrown);
+      log('events:rule_failed', { code, message: `${event.what}: ${message}` });
+    });
+  };
+  const rules = createRules(options.rules, around.collectors, { clock, emit });
+  const started = options.rules.find(({ on }) => on === 'daemon_started');
+  if (isStart && started !== undefined) emit(startOf(started.tags, stamp(), lastEnd(held.spool)));
+  note(held.spool, 'running');
+
+  const doors = openDoors(options, { take, stamp, clock, log });
+  const folder: Folder | undefined =
+    options.folder === undefined ? undefined : startFolder({ options: options.folder, take, clock, log });
+
+  const age = (): void => {
+    const nowMs = clock.monotonicMs();
+    const spool = held.mine();
+    if (spool === undefined || nowMs - livedAtMs < AGE_MS) return;
+    try {
+      const count = spool.age(nowMs - livedAtMs, clock.wallMs());
+      dropped += count;
+      if (count > 0) log('events:dropped', { count, message: `waited longer than events.maxAge in ${options.spool}` });
+    } catch {
+      // Whoever writes next says what is wrong.
+    }
+    livedAtMs = nowMs;
+  };
+  const look = (): void => {
+    if (stopping) return;
+    if (held.look()) wake();
+    age();
+    cancelLook = clock.after(LOOK_MS, look);
+  };
+  cancelLook = clock.after(LOOK_MS, look);
+  wake();
+
+  const spoolNow = () => {
+    try {
+      const { database, droppedForRoom } = held.spool();
+      return { bytes: database.size().bytes, waiting: waitingIn(database), droppedForRoom };
+    } catch {
+      return undefined;
+    }
+  };
+
+  const samples = (): Sample[] => {
+    const spool = spoolNow();
+    const delivered = new Map(deliveries.map((one, index) => [names[index] ?? '', one.counts().delivered]));
+    const total = dropped + (spool?.droppedForRoom ?? 0);
+    return eventSamples({ intake: intake.counts(), delivered, dropped: total, spool }, clock.wallMs());
+  };
+  let last: Sample[] | undefined;
+
+  return {
+    see: rules.see,
+    samples: () => last ?? samples(),
+    flush: rules.flush,
+    async stop(withinMs) {
+      stopping = true;
+      cancelLook();
+      rules.flush();
+      await Promise.all([folder?.close(), doors.close(withinMs / 2)]);
+      // What rules have just made is in the queue of this turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all(deliveries.map((one) => one.stop(withinMs / 2)));
+      note(held.spool, 'stopped');
+      last = samples();
+      held.close();
+    },
+  };
+}
+
+function lastEnd(spool: () => Spool): string | undefined {
+  try {
+    return spool().note('state');
+  } catch {
+    return undefined;
+  }
+}
+
+function note(spool: () => Spool, state: 'running' | 'stopped'): void {
+  try {
+    spool().setNote('state', state);
+  } catch {
+    // Said by who opens it.
+  }
+}
+
+function startOf(tags: readonly string[], whenUs: number, last: string | undefined): Event {
+  const machine = hostname();
+  const before = last === 'running' ? 'It had not ended in good order before' : 'It had ended in good order before';
+  const data = `version ${version}. ${last === undefined ? 'It runs for the first time with this spool' : before}.`;
+  const event = {
+    what: `daemon_started: edgestatd on ${machine.slice(0, 200)}`,
+    tags: [...new Set(['edgestatd', 'daemon_started', tagOf(machine.split('.')[0] ?? ''), ...tags])],
+    data,
+    whenUs,
+  };
+  return { id: hashOf(event), ...event };
+}

@@ -25,6 +25,7 @@ const needed: Readonly<Record<string, string>> = {
   ps: 'procps',
   'systemd-notify': 'systemd',
   openssl: 'openssl',
+  'mkfs.ext4': 'e2fsprogs',
   rabbitmqctl: 'rabbitmq-server',
   // Both depend on all that they need, down to a font for the labels of rendered graphs.
   'graphite-manage': 'graphite-web',

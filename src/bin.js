@@ -5,8 +5,9 @@ var parts = found.split('.').map(Number);
 var major = parts[0] || 0;
 var minor = parts[1] || 0;
 var fromSource = /\/src\/bin\.js$/.test(import.meta.url) && !/\/dist\/src\/bin\.js$/.test(import.meta.url);
-// Sources are TypeScript, which Node.js reads by itself since 22.18 (in 22.12 to 22.17 only behind a flag).
-var neededMinor = fromSource && !process.features.typescript ? 18 : 12;
+// Sources are TypeScript, which Node.js reads by itself since 22.18 (in 22.13 to 22.17 only behind a flag), and SQLite
+// is there without a flag since 22.13.
+var neededMinor = fromSource && !process.features.typescript ? 18 : 13;
 if (major < 22 || (major === 22 && minor < neededMinor)) {
   process.stderr.write(
     'edgestatd: found Node.js ' +

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -6,6 +7,8 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sinkSamples } from '../src/self.ts';
 import { carbonSink } from '../src/sinks/carbon.ts';
+import { checkCarbon } from '../src/sinks/carbon-check.ts';
+import { createLedger } from '../src/sinks/carbon-ledger.ts';
 import { carbonSinkOptions } from '../src/sinks/carbon-options.ts';
 import type { DropReason, Sink } from '../src/sinks/sink.ts';
 import { type CarbonReceiver, startCarbonReceiver } from './support/carbon-receiver.ts';
@@ -157,6 +160,25 @@ describe('a carbon sink', () => {
     await carbon.until(() => carbon.lines.length === 1, 'the line', 25_000);
   }, 40_000);
 
+  it('keeps a connection that works when the one that is to replace it does not come about', async () => {
+    const carbon = await receiver();
+    const { sink, write, names, next } = sinkTo(carbon.port);
+    write('e.first');
+    await next('sink:delivering');
+    await carbon.until(() => carbon.lines.length === 1, 'the first');
+    carbon.deafen();
+    const points = manyPoints(50_000);
+    sink.write({ job: 'many', atMs: 1_700_000_000_000, intervalMs: 10_000, points });
+    // More than is written before a new connection is to take over.
+    await carbon.until(() => carbon.lines.length >= 1 + points.length, 'the many');
+    write('e.last');
+    await carbon.until(() => carbon.lines.some((line) => line.startsWith('e.last ')), 'the last');
+    const before = carbon.connections;
+    await carbon.start();
+    await carbon.until(() => carbon.connections > before, 'the next connection');
+    expect(names()).not.toContain('sink:down');
+  });
+
   it('waits with bounded memory when the other side stops reading, and loses nothing', async () => {
     const carbon = await receiver();
     const { sink, write, next } = sinkTo(carbon.port);
@@ -187,6 +209,22 @@ describe('a carbon sink', () => {
     expect(sink.counts().droppedMetrics.size).toBe(0);
     expect(sink.counts().sentMetrics).toBe(400_001);
   }, 60_000);
+
+  it('lets go of the lines that need not be sent again', () => {
+    const ledger = createLedger();
+    const before = heldBytes();
+    for (let index = 0; index < 500; index++) {
+      const chunk = { data: Buffer.alloc(100_000), metrics: 1, atMs: 0, sent: 'never' as const };
+      const place = { chunk, range: undefined, bytes: 0, gone: 0 };
+      ledger.add({ connection: 1, sentAtMs: 0, metrics: 1, sent: 'never', isConfirmed: false, ...place });
+    }
+    expect(heldBytes() - before).toBeGreaterThan(40 * 2 ** 20);
+    ledger.confirm(1);
+    ledger.settle(0);
+    // Others in this process hold something too.
+    expect(heldBytes() - before).toBeLessThan(10 * 2 ** 20);
+    expect(ledger.memoryBytes).toBe(0);
+  });
 
   it('sends what is new before what waited, and that oldest first', async () => {
     const port = await freePort();
@@ -245,6 +283,52 @@ describe('a carbon sink', () => {
     await carbon.until(() => carbon.lines.length === 2, 'what the first left');
     expect(await next('sink:replayed')).toMatchObject({ metrics: 2 });
     expect(carbon.lines[0]).toBe('e.a 1 1700000010');
+  });
+
+  it('gives the next process too what was taken a moment before Carbon ended', async () => {
+    const carbon = await receiver();
+    const { sink, write, next, options } = sinkTo(carbon.port);
+    write('e.a');
+    await next('sink:delivering');
+    await carbon.stop();
+    await next('sink:down');
+    await sink.close(1000);
+    expect(sink.counts()).toMatchObject({ sentMetrics: 1 });
+    expect(sink.counts().droppedMetrics.size).toBe(0);
+    await carbon.start();
+    const again = carbonSink({ ...options, name: 'carbon' }, clock, keptLog().log);
+    endings.push(() => again.close(500));
+    await carbon.until(() => carbon.lines.length === 2, 'it once more');
+    expect(namesIn(carbon.lines)).toEqual(['e.a', 'e.a']);
+  });
+
+  it('that is closed while it tries one destination tries no other', async () => {
+    const [first, second] = [await receiver(), await receiver()];
+    first.pause();
+    const { sink } = sinkTo([first.port, second.port], { mode: 'failover' });
+    await first.until(() => first.connections === 1, 'the first to be tried');
+    await sink.close(1000);
+    // Comes after what the sink may have begun.
+    await new Promise((resolve) => setImmediate(resolve));
+    const marker = connect(second.port, '127.0.0.1');
+    endings.push(() => marker.destroy());
+    marker.write('marker 1 1\n');
+    await second.until(() => second.lines.length > 0, 'the marker');
+    expect(second.connections).toBe(1);
+  });
+
+  it('is checked for a spool that can be no file', async () => {
+    const folder = directory();
+    writeFileSync(join(folder, 'wall'), '');
+    for (const [spool, why] of [
+      [join(folder, 'wall', 'spool.db'), 'wall is no directory; name another "spool"'],
+      [folder, 'that is a directory; name another "spool"'],
+    ] as const) {
+      const { options } = sinkTo(await freePort(), { spool });
+      const verdicts = await checkCarbon({ ...options, name: 'carbon' }, 'e', clock, false);
+      expect(verdicts[1]).toMatchObject({ level: 'fail' });
+      expect(verdicts[1]?.text).toContain(why);
+    }
   });
 
   it('without a spool bridges in memory, says so, and counts what it cannot send at the end', async () => {

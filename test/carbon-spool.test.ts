@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Chunk } from '../src/sinks/carbon-chunk.ts';
 import { createSpool, type Spool, type SpoolOptions } from '../src/sinks/carbon-spool.ts';
@@ -131,6 +132,49 @@ describe('the spool of a carbon sink', () => {
     expect(next.dropped.map(([reason]) => reason)).toEqual(['expired']);
   });
 
+  it('drops a part at a time when there is very much of it, and the oldest of each lane alone', async () => {
+    const count = 30_000;
+    const filled = (atMs: (index: number) => number): string => {
+      const path = join(directory(), 'spool.db');
+      opened(path).spool.close();
+      const database = new DatabaseSync(path);
+      const insert = database.prepare("INSERT INTO chunk VALUES (?, ?, ?, 1, 500, 0, x'03')");
+      database.exec('BEGIN');
+      for (let index = 1; index <= count; index++) insert.run(index, index % 3 === 0 ? 'b' : 'a', atMs(index));
+      database.exec('COMMIT');
+      database.close();
+      return path;
+    };
+    const clock = fakeClock();
+    // Of the last ones every second is too old: those between them stay.
+    const old = opened(
+      filled((index) => (index <= count - 20 || index % 2 === 0 ? 0 : clock.wallMs())),
+      {},
+      clock,
+    );
+    await old.pass(1);
+    expect(old.dropped.length).toBeGreaterThan(1000);
+    expect(old.dropped.length).toBeLessThan(10_000);
+    await old.pass(60);
+    expect(new Set(old.dropped.map(([reason, { id }]) => `${reason} ${id}`)).size).toBe(count - 10);
+    expect([old.spool.amount('a')?.metrics, old.spool.amount('b')?.metrics]).toEqual([7, 3]);
+    // The bound was made smaller.
+    const full = opened(
+      filled(() => clock.wallMs()),
+      { maxBytes: MIB },
+      clock,
+    );
+    full.spool.add('a', chunk('new', { atMs: clock.wallMs() }));
+    expect(full.dropped.length).toBeGreaterThan(10);
+    expect(full.dropped.length).toBeLessThan(1000);
+    await full.pass(60);
+    expect(full.dropped.at(-1)?.[1].id).toBe(full.dropped.length);
+    const kept = (full.spool.amount('a')?.bytes ?? 0) + (full.spool.amount('b')?.bytes ?? 0);
+    expect(kept).toBeLessThan(MIB);
+    expect(kept).toBeGreaterThan(0.8 * MIB);
+    expect(textsOf(full.spool, 'a').at(-1)).toBe('new');
+  });
+
   it('moves a file aside that is no database, and begins a new one', () => {
     const folder = directory();
     const path = join(folder, 'spool.db');
@@ -188,6 +232,17 @@ describe('the spool of a carbon sink', () => {
     await second.pass(8);
     expect(second.spool.add('a', chunk('1'))).toBeDefined();
     expect(second.said).toEqual([]);
+  });
+
+  it('is there as soon as the former sink lets go of it: this one may end, or be replaced, a moment later', () => {
+    const path = join(directory(), 'spool.db');
+    const first = opened(path).spool;
+    const second = opened(path).spool;
+    expect(second.add('a', chunk('1'))).toBeUndefined();
+    first.add('a', chunk('0'));
+    first.close();
+    expect(second.add('a', chunk('1'))).toBeDefined();
+    expect(textsOf(second, 'a')).toEqual(['0', '1']);
   });
 
   it('says what is wrong with a path, once, and works as soon as it can', async () => {

@@ -1,6 +1,6 @@
 /** `edgestatd check` of a carbon sink: whether its destinations read, and whether its spool can be written. */
 import { randomInt } from 'node:crypto';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Verdict } from '../collector.ts';
@@ -75,6 +75,10 @@ function spoolVerdict(options: CarbonSinkOptions & { readonly name: string }): V
   let place = path;
   while (!existsSync(place) && dirname(place) !== place) place = dirname(place);
   try {
+    if (statSync(place).isDirectory() === (place === path)) {
+      const what = place === path ? 'that is a directory' : `${place} is no directory`;
+      return { level: 'fail', text: `spool ${path} cannot be a file: ${what}; name another "spool"` };
+    }
     accessSync(place, constants.W_OK);
     // SQLite has files beside it.
     if (place === path) accessSync(dirname(path), constants.W_OK);

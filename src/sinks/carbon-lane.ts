@@ -230,9 +230,9 @@ export function createLane(options: LaneOptions, spool: Spool, clock: Clock, eve
         await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve));
       cancelPump?.();
       await link.close(withinMs / 2);
-      // What was taken is not sent again by the next process: Carbon itself ends well, or it has ended already.
+      // What was taken is not sent again by the next process, unless Carbon has ended a moment ago: that is in the queue.
       ledger.settle(Number.POSITIVE_INFINITY).forEach(backlog.remove);
-      const left = queue.splice(0).filter(({ sent }) => sent !== 'taken');
+      const left = queue.splice(0);
       queueBytes = 0;
       if (!store(left)) for (const chunk of queue) drop('stopped', chunk);
     },

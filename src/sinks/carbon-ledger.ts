@@ -94,6 +94,8 @@ export function createLedger(): Ledger {
         if (!entry.isConfirmed || entry.sentAtMs > beforeMs) break;
         count(entry, -1);
         if (entry.range !== undefined) ranges.push(entry.range);
+        // The entry itself goes later, with many others.
+        entry.chunk = undefined;
         head += 1;
       }
       memoryFrom = Math.max(memoryFrom, head);

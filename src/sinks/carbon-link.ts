@@ -7,7 +7,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { asFailure, Failure } from '../errors.ts';
-import { type Connection, openConnection, tryConnection, type Wire } from './carbon-connection.ts';
+import { openConnection, tryConnection, type Wire } from './carbon-connection.ts';
+import { fresh, type Held, release } from './carbon-held.ts';
 import type { Endpoint } from './carbon-options.ts';
 import { createRoster, type Place, type RosterEvents } from './carbon-roster.ts';
 
@@ -31,17 +32,6 @@ export interface Link {
   close(withinMs: number): Promise<void>;
 }
 
-interface Held {
-  readonly number: number;
-  readonly place: Place;
-  connection: Connection | undefined;
-  bytes: number;
-  isBlocked: boolean;
-  /** It is to be replaced as soon as that can be. */
-  isDue: boolean;
-  cancel: () => void;
-}
-
 const ROTATE_MS = 60_000;
 /** The first connection after a failure is to be known early. */
 const FIRST_ROTATE_MS = 1000;
@@ -51,6 +41,8 @@ export const MAX_UNCONFIRMED_BYTES = 4 * 2 ** 20;
 /** Carbon's end is waited for; twice as long each time that it was not enough, since it may be slow. */
 const [CONFIRM_MS, MAX_CONFIRM_MS] = [30_000, 300_000];
 const RETURN_MS = 30_000;
+/** A connection that cannot be replaced is given up after so many attempts, this far apart. */
+const [MAX_FAILED_TURNS, TURN_AGAIN_MS] = [4, 5000];
 
 export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Clock, events: LinkEvents): Link {
   const roster = createRoster(endpoints, clock, events);
@@ -100,11 +92,6 @@ export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Cl
     }
   };
 
-  const release = (held: Held): void => {
-    held.cancel();
-    held.connection?.destroy();
-  };
-
   const lose = (place: Place, failure: Failure): void => {
     if (current !== undefined) release(current);
     closing.forEach(release);
@@ -138,6 +125,18 @@ export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Cl
     if (isReady()) events.ready();
   };
 
+  /** The present one may work all the same (a name server that is away), so it is left a little longer. */
+  const notReplaced = (old: Held, place: Place, failure: Failure): void => {
+    if (place !== old.place) roster.failed(place, failure);
+    old.failedTurns += 1;
+    if (old.failedTurns >= MAX_FAILED_TURNS) {
+      lose(old.place, failure);
+      return;
+    }
+    old.cancel();
+    old.cancel = clock.after(TURN_AGAIN_MS, () => void rotate(old.place));
+  };
+
   /** Opens the connection that takes over from the present one. */
   const rotate = async (place: Place): Promise<void> => {
     const old = current;
@@ -154,7 +153,7 @@ export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Cl
         adopt(next);
       }
     } catch (thrown) {
-      if (current === old && !isClosed) lose(place, asFailure(thrown));
+      if (current === old && !isClosed) notReplaced(old, place, asFailure(thrown));
     } finally {
       isOpening = false;
       if (current === undefined) void reach();
@@ -175,7 +174,8 @@ export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Cl
         else adopt(held);
         return;
       } catch (thrown) {
-        if (!isClosed) roster.failed(place, asFailure(thrown));
+        if (isClosed) break;
+        roster.failed(place, asFailure(thrown));
       }
     }
     isOpening = false;
@@ -192,7 +192,8 @@ export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Cl
         if (current === from) await rotate(place);
         return;
       } catch (thrown) {
-        if (!isClosed) roster.failed(place, asFailure(thrown));
+        if (isClosed) return;
+        roster.failed(place, asFailure(thrown));
       }
     }
     if (current === from) cancelReturn = clock.after(RETURN_MS, () => void goBack());
@@ -244,5 +245,3 @@ export function createLink(endpoints: readonly Endpoint[], wire: Wire, clock: Cl
     },
   };
 }
-
-const fresh = { isBlocked: false, isDue: false, cancel: (): void => {} };

@@ -63,7 +63,7 @@ export const carbonSinkOptions = z
       .describe('What is not known to be taken waits in this file; default: /var/lib/edgestatd/carbon-NAME.db.'),
     maxBytes: size(MIB, TIB).prefault('1GiB').describe('How large that file may grow; the oldest is dropped then.'),
     maxAge: duration(60_000).prefault('7d').describe('What waits for longer is dropped.'),
-    resend: duration(0, 86_400_000)
+    resend: duration(0, 3_600_000)
       .prefault('60s')
       .describe(
         'What was sent within this time before a disconnect is sent again: Carbon holds it in memory at first.',

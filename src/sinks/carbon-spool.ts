@@ -8,7 +8,7 @@ import { moveAside, takeLock } from '../database.ts';
 import { isCorrupt, isFull } from '../database-failures.ts';
 import { asFailure, Failure } from '../errors.ts';
 import type { Chunk } from './carbon-chunk.ts';
-import { type Amount, openStore, type Store, type Stored } from './carbon-store.ts';
+import { type Amount, openStore, runsOf, type Store, type Stored } from './carbon-store.ts';
 import type { DropReason } from './sink.ts';
 
 export interface SpoolOptions {
@@ -48,7 +48,9 @@ const CALM_MS = 10_000;
 const PATIENCE_MS = 12_000;
 /** Of the bound: the rest is for what SQLite needs beside the chunks. */
 const FILL = 0.9;
-const DROP_ROWS = 16;
+/** To drop many takes its time: more of it is done in the next turn. */
+const [DROP_ROWS, ADD_TURNS, TEND_TURNS] = [64, 4, 64];
+const SMALL_ROWS = 16;
 
 export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEvents): Spool {
   const { path, lanes } = options;
@@ -61,6 +63,8 @@ export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEv
   /** What an earlier process left is not younger than this one. */
   let inheritedId = 0;
   let unremoved: [lane: string, fromId: number, toId: number][] = [];
+  /** The former sink of this name has not let go of it yet. */
+  let isAwaited = false;
   let isSaid = false;
   let isClosed = false;
   let failedAtMs = Number.NEGATIVE_INFINITY;
@@ -117,9 +121,9 @@ export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEv
   const open = (isBroken: boolean): void => {
     try {
       release ??= takeLock(path);
+      isAwaited = release === undefined && clock.monotonicMs() - beganAtMs < PATIENCE_MS;
+      if (isAwaited) return;
       if (release === undefined) {
-        failedAtMs = clock.monotonicMs();
-        if (failedAtMs - beganAtMs < PATIENCE_MS) return;
         const message = `${path} is held by another process; what cannot be sent waits in memory, and is dropped when it is much`;
         throw new Failure('E_SPOOL', `${message}; give this sink a "spool" of its own`, { path });
       }
@@ -131,29 +135,37 @@ export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEv
       else say(asFailure(thrown));
     }
   };
-  /** Answers whether it is gone. */
-  const drop = (reason: DropReason, stored: Stored): boolean => {
-    if (guarded((it) => it.remove(stored.lane, stored.id, stored.id)) === undefined) return false;
-    count(stored.lane, -1, stored);
-    events.dropped(reason, stored);
+  /** Drops those of the oldest that are meant; answers whether they are gone. */
+  const drop = (reason: DropReason, oldest: readonly Stored[], isMeant = (_: Stored) => true): boolean => {
+    for (const [first, last, run] of runsOf(oldest, isMeant)) {
+      if (guarded((it) => it.remove(first.lane, first.id, last.id)) === undefined) return false;
+      for (const stored of run) {
+        count(stored.lane, -1, stored);
+        events.dropped(reason, stored);
+      }
+    }
     return true;
   };
-  const dropOldest = (isEnough: () => boolean): void => {
-    while (!isEnough()) {
-      const oldest = guarded((it) => it.oldest(DROP_ROWS)) ?? [];
-      if (oldest.length === 0) return;
-      for (const stored of oldest) if (!isEnough() && !drop('spool_full', stored)) return;
+  const oldest = (rows: number): readonly Stored[] => guarded((it) => it.oldest(rows)) ?? [];
+  const makeRoom = (turns: number): void => {
+    for (let turn = 0; turn < turns && usedBytes > FILL * options.maxBytes; turn++) {
+      let leftBytes = usedBytes - FILL * options.maxBytes;
+      const isMeant = ({ bytes }: Stored): boolean => {
+        leftBytes -= bytes;
+        return leftBytes + bytes > 0;
+      };
+      const rows = oldest(DROP_ROWS);
+      if (rows.length === 0 || !drop('spool_full', rows, isMeant)) return;
     }
   };
   const dropOld = (): void => {
     const limitMs = clock.wallMs() - options.maxAgeMs;
     // The wall clock may have been set forwards: nothing of ours can be older than we are.
     const mayBeOurs = clock.monotonicMs() - beganAtMs > options.maxAgeMs;
-    for (;;) {
-      const oldest = guarded((it) => it.oldest(DROP_ROWS)) ?? [];
-      const old = oldest.filter(({ atMs, id }) => atMs < limitMs && (mayBeOurs || id <= inheritedId));
-      for (const stored of old) if (!drop('expired', stored)) return;
-      if (old.length < DROP_ROWS) return;
+    const isOld = ({ atMs, id }: Stored): boolean => atMs < limitMs && (mayBeOurs || id <= inheritedId);
+    for (let turn = 0; turn < TEND_TURNS; turn++) {
+      const rows = oldest(DROP_ROWS);
+      if (!drop('expired', rows, isOld) || rows.length < DROP_ROWS || !rows.every(isOld)) return;
     }
   };
   const removeNow = (): void => {
@@ -172,22 +184,20 @@ export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEv
   open(false);
   return {
     add(lane, chunk) {
+      if (isAwaited) open(false);
       const id = nextId++;
       // Small chunks take more of the disk than was reckoned.
-      if (guarded((it) => it.isAtBound()) === true) {
-        let left = DROP_ROWS;
-        dropOldest(() => left-- <= 0);
-      }
+      if (guarded((it) => it.isAtBound()) === true) drop('spool_full', oldest(SMALL_ROWS));
       const stored = guarded((it) => it.add(id, lane, chunk));
       if (stored === undefined) return undefined;
       count(lane, 1, stored);
-      dropOldest(() => usedBytes <= FILL * options.maxBytes);
+      makeRoom(ADD_TURNS);
       return stored;
     },
     after: (lane, id) => guarded((it) => it.after(lane, id)),
     lines(stored) {
       const lines = guarded((it) => it.lines(stored.id) ?? 'gone');
-      if (lines === 'gone') drop('unspooled', stored);
+      if (lines === 'gone') drop('unspooled', [stored]);
       return lines;
     },
     remove(lane, fromId, toId) {
@@ -200,7 +210,7 @@ export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEv
       if (isClosed || nowMs - tendedAtMs < TEND_MS) return;
       tendedAtMs = nowMs;
       if (store === undefined) {
-        if (nowMs - failedAtMs >= RETRY_MS) open(false);
+        if (isAwaited || nowMs - failedAtMs >= RETRY_MS) open(false);
         return;
       }
       if (isSaid && nowMs - failedAtMs >= CALM_MS) {
@@ -213,6 +223,7 @@ export function createSpool(options: SpoolOptions, clock: Clock, events: SpoolEv
       }
       removeNow();
       dropOld();
+      makeRoom(TEND_TURNS);
       guarded((it) => it.shrink());
     },
     close() {

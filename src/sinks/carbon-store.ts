@@ -153,3 +153,25 @@ function storedOf(row: Row): Stored {
   const sent = SENT[Number(row.sent)] ?? 'never';
   return { ...amountOf(row), id: Number(row.id), lane: String(row.lane), atMs: Number(row.at_ms), sent };
 }
+
+/** Those that are meant, with as few runs as can be: between the first and the last of one there is no other of its lane. */
+export function runsOf(
+  oldest: readonly Stored[],
+  isMeant: (stored: Stored) => boolean,
+): [first: Stored, last: Stored, run: Stored[]][] {
+  const runs: [first: Stored, last: Stored, run: Stored[]][] = [];
+  const open = new Map<string, (typeof runs)[number]>();
+  for (const stored of oldest) {
+    const run = open.get(stored.lane);
+    if (!isMeant(stored)) open.delete(stored.lane);
+    else if (run !== undefined) {
+      run[1] = stored;
+      run[2].push(stored);
+    } else {
+      const begun: (typeof runs)[number] = [stored, stored, [stored]];
+      open.set(stored.lane, begun);
+      runs.push(begun);
+    }
+  }
+  return runs;
+}

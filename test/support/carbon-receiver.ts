@@ -21,6 +21,8 @@ export interface CarbonReceiver {
   stop(): Promise<void>;
   /** Listens again on the same port. */
   start(): Promise<void>;
+  /** Takes no connection more, until it is started again; those that stand go on. */
+  deafen(): void;
 }
 
 export async function startCarbonReceiver(
@@ -117,6 +119,7 @@ export async function startCarbonReceiver(
         else socket.resetAndDestroy();
       }
     },
+    deafen: () => void server.close(),
     async start() {
       await listen(port);
     },

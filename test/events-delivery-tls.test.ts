@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createExchange } from '../src/hosts/http-exchange.ts';
 import {
   happened,
   type Rig,
@@ -80,6 +81,25 @@ describe('over TLS', () => {
     expect(server.rows).toHaveLength(before + 1);
     expect(delivery.counts().found).toBe(1);
     expect(kept.names()).toEqual([]);
+  });
+
+  it('a request that waited for the connection of another one was sent', async () => {
+    const take = server.onPost;
+    server.onPost = ({ what }, store) => {
+      store();
+      return what === 'second' ? 'drop' : 'take';
+    };
+    const exchange = createExchange({ certificateAuthorityFile: at('ours.pem') }, { connections: 1, timeoutMs: 5000 });
+    const ask = (what: string) =>
+      exchange.ask(
+        { url: server.url, accept: '*/*', body: JSON.stringify({ what, tags: [], data: '', when: 1 }), maxBytes: 100 },
+        new AbortController().signal,
+      );
+    const [first, second] = await Promise.all([ask('first'), ask('second')]);
+    exchange.close();
+    server.onPost = take;
+    expect(first).toMatchObject({ kind: 'answered', status: 200 });
+    expect(second).toMatchObject({ kind: 'failed', wasSent: true });
   });
 
   it.each([

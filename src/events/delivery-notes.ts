@@ -9,6 +9,12 @@ export interface Notes {
    * `isOwn`: some since the last time, so that the destination is well. `strikes`: how often that was so, and once.
    */
   suspect(seq: number, accepted: number, nowMs: number): { readonly strikes: number; readonly isOwn: boolean };
+  /** Its answer was lost: until then it is held, as what was sent may still be at work. */
+  lost(seq: number, untilMs: number): void;
+  /** It failed before, by what may be its own fault. */
+  hasFailed(seq: number): boolean;
+  /** Those that failed so are few enough that it may be their own fault. */
+  readonly areFew: boolean;
   has(seq: number): boolean;
   forget(seq: number): void;
   clear(): void;
@@ -45,12 +51,14 @@ export function createNotes(random: () => number): Notes {
     notes.set(seq, note);
     return note;
   };
+  const hold = (seq: number, untilMs: number, isDoubtful: boolean): void => {
+    const note = noteOf(seq);
+    note.untilMs = Math.max(note.untilMs, untilMs);
+    note.isDoubtful = isDoubtful;
+  };
+  const areFew = (): boolean => [...notes.values()].filter(({ tries }) => tries > 0).length < FEW;
   return {
-    hold(seq, untilMs, isDoubtful) {
-      const note = noteOf(seq);
-      note.untilMs = Math.max(note.untilMs, untilMs);
-      note.isDoubtful = isDoubtful;
-    },
+    hold,
     suspect(seq, accepted, nowMs) {
       const note = noteOf(seq);
       const isFirst = note.accepted === -1;
@@ -60,14 +68,21 @@ export function createNotes(random: () => number): Notes {
       note.untilMs = Math.max(note.untilMs, nowMs + backOff(note.tries++, random));
       return { strikes: note.strikes, isOwn };
     },
+    lost(seq, untilMs) {
+      hold(seq, untilMs, true);
+      noteOf(seq).tries++;
+    },
+    hasFailed: (seq) => (notes.get(seq)?.tries ?? 0) > 0,
+    get areFew() {
+      return areFew();
+    },
     has: (seq) => notes.has(seq),
     forget: (seq) => void notes.delete(seq),
     clear: () => notes.clear(),
     held: (nowMs) => [...notes].filter(([, { untilMs }]) => untilMs > nowMs).map(([seq]) => seq),
     spared(nowMs) {
-      const all = [...notes];
-      const areFew = all.filter(([, { tries }]) => tries > 0).length < FEW;
-      return all.filter(([, { untilMs, tries }]) => untilMs > nowMs || (areFew && tries > 0)).map(([seq]) => seq);
+      const few = areFew();
+      return [...notes].filter(([, { untilMs, tries }]) => untilMs > nowMs || (few && tries > 0)).map(([seq]) => seq);
     },
     nextMs(nowMs) {
       let next: number | undefined;

@@ -36,14 +36,17 @@ export function createJudge({ clock, pace, notes, voice, settle }: Bench): Judge
     const { failure, mayStand, isSuspect, deadAfter = Number.POSITIVE_INFINITY, waitMs } = result;
     failures.set(failure.code, (failures.get(failure.code) ?? 0) + 1);
     const nowMs = clock.monotonicMs();
-    const own = isSuspect ? notes.suspect(seq, counts.delivered, nowMs) : { isOwn: false, strikes: 0 };
+    const isLost = mayStand === 'later';
+    const isAgain = (isSuspect || isLost) && notes.hasFailed(seq);
+    // What was only found says nothing of whether anything is taken now.
+    const own = isSuspect ? notes.suspect(seq, counts.delivered - counts.found, nowMs) : { isOwn: false, strikes: 0 };
     if (mayStand === 'no' && own.strikes >= deadAfter) return true;
     if (!own.isOwn || waitMs !== undefined) {
-      const isNews = pace.failed(attempt, { isLost: mayStand === 'later', waitMs });
+      const isNews = pace.failed(attempt, { isLost, isAgain, waitMs });
       if (isNews && pace.isDown) voice.down(failure);
       if (isSuspect && pace.isDown) notes.hold(seq, pace.fromMs, mayStand !== 'no');
     }
-    if (mayStand === 'later') notes.hold(seq, nowMs + settle, true);
+    if (isLost) notes.lost(seq, nowMs + settle);
     return false;
   };
 

@@ -42,6 +42,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let spoolMs = 0;
   /** All that fell due until then has been looked at. */
   let turnedMs = Number.NEGATIVE_INFINITY;
+  /** Some were put off, and what is behind them has not been looked at. */
+  let isSkipping = false;
   let isStopping = false;
   let isTurning = false;
   let cancelTimer = (): void => {};
@@ -85,6 +87,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       mayBeOpen = true;
     }
     turnedMs = nowMs;
+    isSkipping = false;
     try {
       const events = pick(current, nowMs);
       const isFreed = write(current, events);
@@ -92,7 +95,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       spoolMs = 0;
       voice.resumed();
       // What was in hand may be open again, or have kept one like it waiting.
-      if (isFreed && mayBeOpen && flying + hand.queued < concurrency) schedule();
+      if ((isFreed || isSkipping) && mayBeOpen && flying + hand.queued < concurrency) schedule();
     } catch (thrown) {
       spoolMs = nowMs + SPOOL_MS;
       mayBeOpen = true;
@@ -109,11 +112,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const isReady = ({ seq, isDoubtful }: Outgoing): boolean => {
       if (!isDoubtful || notes.has(seq) || nowMs >= settledMs) return true;
       notes.hold(seq, settledMs, true);
+      isSkipping = true;
       return false;
     };
     if (pace.isDown) {
       const { events } = hand.pick(from, room, notes.spared(nowMs), isReady);
-      if (events.length > 0) return events;
+      if (events.length > 0 || nowMs < pace.fromMs) return events;
     }
     const { events, seen, isAll } = hand.pick(from, room, notes.held(nowMs), isReady);
     if (isAll) {
@@ -124,7 +128,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   };
 
   const roomNow = (nowMs: number): number => {
-    if (pace.fromMs > nowMs) return 0;
+    if ((notes.areFew ? pace.freshMs : pace.fromMs) > nowMs) return 0;
     if (pace.isDown) return flying + hand.queued === 0 ? 1 : 0;
     return hand.queued < concurrency ? Math.max(AHEAD, 2 * concurrency) - hand.queued : 0;
   };
@@ -201,7 +205,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     if (isStopping) return;
     // Not from now on: the turn before took its time.
     const times = [writeMs, notes.nextMs(turnedMs)];
-    if (mayBeOpen && pace.fromMs > turnedMs) times.push(pace.fromMs);
+    if (mayBeOpen) times.push(...[pace.freshMs, pace.fromMs].filter((one) => one > turnedMs));
     if (spoolMs > turnedMs) times.push(spoolMs);
     const next = Math.max(spoolMs, Math.min(...times.map((one) => one ?? Number.POSITIVE_INFINITY)));
     if (next === Number.POSITIVE_INFINITY) return;

@@ -146,6 +146,9 @@ export async function send(order: Order, until: AbortSignal): Promise<Sending> {
   };
 }
 
+/** Connections that carried a request. One that waited for another's is not told that it is a reused one. */
+const established = new WeakSet<Socket>();
+
 /** Whether the connection of a request came about; and its end at once, so that a server takes nothing more from it. */
 function watchConnection(stream: Request, isEncrypted: boolean): { wasOpen(): boolean; reset(): void } {
   let socket: Socket | undefined;
@@ -153,12 +156,14 @@ function watchConnection(stream: Request, isEncrypted: boolean): { wasOpen(): bo
   let isComplete = (): boolean => false;
   const open = (): void => {
     isOpen = true;
+    if (socket !== undefined) established.add(socket);
   };
   stream.on('request', (request) => {
     isComplete = () => request.destroyed;
     const seize = (seized: Socket): void => {
       socket = seized;
-      if (request.reusedSocket || (!isEncrypted && !seized.connecting)) open();
+      const isReused = request.reusedSocket || established.has(seized);
+      if (isReused || (!isEncrypted && !seized.connecting)) open();
       else seized.once(isEncrypted ? 'secureConnect' : 'connect', open);
     };
     if (request.socket) seize(request.socket);

@@ -1,7 +1,8 @@
 /** What the commands of the command line do, behind their options. */
 import { checkAll, describeConfig } from './check.ts';
 import { systemClock } from './clock.ts';
-import { type Config, defaultConfigFile, loadConfig, targetName } from './config.ts';
+import { type Config, defaultConfigFile, loadConfig } from './config.ts';
+import { targetName } from './config-faults.ts';
 import { builtIn, openTarget } from './daemon.ts';
 import { Failure } from './errors.ts';
 import { hider } from './log.ts';

@@ -1,15 +1,13 @@
 /** Configuration file → Config, with every job's options validated by its collector. */
 
 import { lstatSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
+import { doubled, meeting, sharedFiles, type TargetConfig, wrongEvents } from './config-faults.ts';
 import { type Complaint, type ConfigFile, readConfigFile, suggestion, told, valueAt } from './config-file.ts';
 import { Failure } from './errors.ts';
-import { eventFaults } from './events/faults.ts';
 import { type EventsOptions, eventsOptions } from './events/options.ts';
 import { hider, type LogLevel } from './log.ts';
-import { segment } from './naming.ts';
 import { loadPlugins } from './plugins.ts';
 import { resolveReferences } from './references.ts';
 import { cronIntervalMs, type When } from './schedule.ts';
@@ -34,7 +32,6 @@ export interface JobConfig {
 }
 
 export type SinkConfig = FileConfig['sinks'][number] & { readonly name: string };
-export type TargetConfig = FileConfig['targets'][string];
 
 export interface Config {
   readonly file: string;
@@ -64,13 +61,6 @@ export function defaultConfigFile(systemFile = SYSTEM_FILE): string {
   }
   const beside = import.meta.url.endsWith('.js') ? '../../config/edgestatd.yaml' : '../config/edgestatd.yaml';
   return fileURLToPath(new URL(beside, import.meta.url));
-}
-
-/** What the target's segment of a series is made from. */
-export function targetName(key: string, targets: ReadonlyMap<string, TargetConfig>): string {
-  const name = targets.get(key)?.name;
-  if (name !== undefined || key !== 'local') return name ?? key;
-  return hostname().split('.')[0] || 'localhost';
 }
 
 /** Loads and checks a file; throws one `E_CONFIG` whose message has one complaint a line. */
@@ -139,7 +129,8 @@ async function configFrom(
     return options.success ? jobsOf(job, collector, options.data) : [];
   });
   const targets = new Map<string, TargetConfig>([['local', { type: 'local' }], ...Object.entries(data.targets)]);
-  complaints = complaints.concat(doubled(data, read), meeting(targets, read), wrongEvents(data, read, collectors));
+  complaints = complaints.concat(doubled(data, read), meeting(targets, read), sharedFiles(data, read));
+  complaints = complaints.concat(wrongEvents(data, read, collectors));
   const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
   if (complaints.length > 0) throw refused(told(complaints), resolved.secrets);
   return {
@@ -181,57 +172,4 @@ function jobsOf(job: FileConfig['jobs'][number], collector: Collector, options: 
       fingerprint,
     };
   });
-}
-
-/** Two jobs, or two sinks, with one name: neither could be told from the other in series and logs. */
-function doubled(data: FileConfig, read: ConfigFile): Complaint[] {
-  const complaints: Complaint[] = [];
-  const look = (section: 'jobs' | 'sinks', names: readonly string[]): void => {
-    const firsts = new Map<string, number>();
-    for (const [index, name] of names.entries()) {
-      const first = firsts.get(name);
-      if (first === undefined) {
-        firsts.set(name, index);
-        continue;
-      }
-      const what = section === 'jobs' ? 'job' : 'sink';
-      complaints.push(
-        read.complain(
-          [section, index],
-          `${section}[${first}] is named ${JSON.stringify(name)} too; give this ${what} a "name" of its own`,
-        ),
-      );
-    }
-  };
-  look(
-    'jobs',
-    data.jobs.map((job) => job.name ?? job.collector),
-  );
-  look(
-    'sinks',
-    data.sinks.map((sink) => sink.name ?? sink.type),
-  );
-  return complaints;
-}
-
-/** What the parts of `events` say of each other, and of the collectors. */
-function wrongEvents(data: FileConfig, read: ConfigFile, collectors: ReadonlyMap<string, Collector>): Complaint[] {
-  if (data.events === undefined) return [];
-  return eventFaults(data.events, collectors).map(({ path, message }) => read.complain(['events', ...path], message));
-}
-
-/** Two targets with one segment would write the same series. */
-function meeting(targets: ReadonlyMap<string, TargetConfig>, read: ConfigFile): Complaint[] {
-  const complaints: Complaint[] = [];
-  const firsts = new Map<string, string>();
-  for (const key of targets.keys()) {
-    const named = segment(targetName(key, targets));
-    const first = firsts.get(named);
-    if (first === undefined) firsts.set(named, key);
-    else {
-      const message = `its series are called ${JSON.stringify(named)}, as those of the target ${JSON.stringify(first)} are; give one of the two another "name"`;
-      complaints.push(read.complain(['targets', key], message));
-    }
-  }
-  return complaints;
 }

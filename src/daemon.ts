@@ -4,7 +4,8 @@ import type { Writable } from 'node:stream';
 import { registry } from '../collectors/registry.ts';
 import type { Clock } from './clock.ts';
 import type { Collector } from './collector.ts';
-import { type Config, loadConfig, type SinkConfig, targetName } from './config.ts';
+import { type Config, loadConfig, type SinkConfig } from './config.ts';
+import { targetName } from './config-faults.ts';
 import { type Events, startEvents } from './events/events.ts';
 import { localTarget } from './hosts/local.ts';
 import type { Target } from './hosts/target.ts';
@@ -119,13 +120,16 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     return tally;
   };
 
+  const nameOf = (key: string): string => targetName(key, config.targets);
   const adoptEvents = async ({ events: options, collectors, gracePeriodMs }: Config): Promise<void> => {
     const settings = JSON.stringify(options ?? null);
     if (settings === events.settings) return;
     const isStart = events.settings === '';
     // One spool is delivered from by one: the old part ends before the new one begins.
-    await events.value?.stop(gracePeriodMs / 2);
-    const value = options === undefined ? undefined : startEvents(options, { clock, log, collectors }, isStart);
+    await events.value?.stop(gracePeriodMs / 2, events.value.spool !== options?.spool);
+    if (stopping) return;
+    const value =
+      options === undefined ? undefined : startEvents(options, { clock, log, collectors, targetName: nameOf }, isStart);
     events = { settings, value };
   };
 

@@ -2,11 +2,11 @@
  * Files of ours that must outlive the process: SQLite by node:sqlite (this is its only importer), opened, bounded,
  * moved aside when corrupt, and with every error told as `E_SPOOL`.
  */
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { isBusy, isCorrupt, isUnopened, told } from './database-failures.ts';
+import { make, refusal } from './database-file.ts';
 import { asFailure, Failure } from './errors.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -124,16 +124,6 @@ function open(path: string, options: DatabaseOptions, movedAside: string | undef
   }
 }
 
-/** What the file system says against writing there. */
-function refusal(path: string): unknown {
-  try {
-    accessSync(`${dirname(path)}/.`, constants.W_OK);
-    return undefined;
-  } catch (thrown) {
-    return thrown;
-  }
-}
-
 function prepare(database: DatabaseSync, { versions, sync, maxBytes }: DatabaseOptions, path: string): void {
   // Before anything else: two that begin at once wait for each other.
   database.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA auto_vacuum = INCREMENTAL`);
@@ -211,17 +201,6 @@ function databaseOf(database: DatabaseSync, path: string, movedAside: string | u
 function connect(path: string): DatabaseSync {
   const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite');
   return new DatabaseSync(path);
-}
-
-/** A file that only we may read: what it holds may be told to nobody else. */
-function make(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    // Never of one that exists: closing it would end every lock that this process has on it (fcntl(2)).
-    if (!existsSync(path)) closeSync(openSync(path, 'ax', 0o600));
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw told(thrown, path);
-  }
 }
 
 function numberOf(database: DatabaseSync, sql: string): number {

@@ -48,7 +48,9 @@ export interface EventMap {
   /** Another process delivers from it, or does so no more. */
   'events:spool_shared': { message: string };
   'events:spool_ours': { message: string };
-  /** Events were given up: too old, or to make room; said once an hour at most. */
+  /** Another spool was configured, or none: what waits in the old one waits on. */
+  'events:left': { count: number; message: string };
+  /** Events were given up: too old, or to make room; said every ten minutes at most. */
   'events:dropped': { count: number; message: string };
   /** What a rule made of a change could not be taken. */
   'events:rule_failed': { code: Code; message: string };
@@ -107,6 +109,7 @@ const LEVELS: { readonly [Name in keyof EventMap]: 'debug' | 'info' | 'warn' | '
   'events:spool_moved': 'error',
   'events:spool_shared': 'warn',
   'events:spool_ours': 'info',
+  'events:left': 'warn',
   'events:dropped': 'warn',
   'events:rule_failed': 'error',
   'events:down': 'error',

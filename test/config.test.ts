@@ -17,7 +17,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Collector, defineCollector, duration } from '../src/collector.ts';
-import { type Config, defaultConfigFile, loadConfig, targetName } from '../src/config.ts';
+import { type Config, defaultConfigFile, loadConfig } from '../src/config.ts';
+import { targetName } from '../src/config-faults.ts';
 import { dotted, readConfigFile, suggestion } from '../src/config-file.ts';
 import { Failure } from '../src/errors.ts';
 import { counter } from '../src/metric.ts';
@@ -984,6 +985,16 @@ describe('events', () => {
       expect.stringMatching(/^FILE:6:\d+: events\.rules\[0\]\.metric: the collector tcp has no metric "nosuch"/),
     ]);
     expect(await refused(graphite('{}'))).toEqual([expect.stringContaining('events.graphite.url: ')]);
+  });
+
+  it('and sinks have a file of their own to wait in', async () => {
+    const carbon = (name: string, spool: string): string => `  - { type: carbon, name: ${name}, spool: ${spool} }`;
+    const both = yaml('sinks:', carbon('a', '/x/a.db'), carbon('b', '/x/../x/a.db'), ...jobs, 'events: {}');
+    expect(await refused(both)).toEqual([
+      'FILE:3:5: sinks[1]: its spool /x/a.db is that of sinks[0] too; give one of them another "spool"',
+    ]);
+    const events = yaml('sinks:', carbon('a', '/x/a.db'), ...jobs, 'events: { spool: /x/a.db }');
+    expect((await refused(events)).join()).toContain('is that of events.spool too');
   });
 
   it('are none without the section', async () => {

@@ -31,7 +31,11 @@ function setUp(...rules: RuleInput[]) {
   const clock = fakeClock();
   const events: Event[] = [];
   const options: RuleOptions[] = eventsOptions.parse({ rules }).rules;
-  const made = createRules(options, registry, { clock, emit: (event) => void events.push(event) });
+  const made = createRules(options, registry, {
+    clock,
+    emit: (event) => void events.push(event),
+    targetName: (key) => (key === 'local' ? 'hv 01' : key),
+  });
   const see = (
     metric: Metric,
     value: number,
@@ -59,7 +63,7 @@ describe('a rule', () => {
     expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({
       what: 'queue_stuck: compute.hv01',
-      tags: ['edgestatd', 'queue_stuck', 'local', 'cell1'],
+      tags: ['edgestatd', 'queue_stuck', 'hv_01', 'cell1'],
       whenUs: atMs * 1000,
     });
     expect(events[0]?.data).toContain('it is so still');

@@ -329,6 +329,26 @@ describe('a spool that is full', () => {
     expect(spool.droppedForRoom).toBe(0);
   });
 
+  it('remembers what is like an event that is open, as it tells whether that one is there too', () => {
+    const spool = open({ maxBytes });
+    spool.setDestinations(['graphite'], NOW);
+    spool.accept([event('first', { what: 'twin' })], how);
+    deliver(spool);
+    spool.accept([event('second', { what: 'twin' })], how);
+    for (let n = 0; n < 600; n++) {
+      spool.accept([event(n, { data: fill(2000) })], how);
+      const others = spool.open('graphite', 10).filter((one) => one.event.what !== 'twin');
+      spool.advance(
+        'graphite',
+        others.map(({ seq }) => ({ seq, state: 'delivered', answer: '' })),
+        [],
+        NOW,
+      );
+    }
+    expect(ids(spool).length).toBeLessThan(600);
+    expect(spool.deliveredLike('graphite', event('second', { what: 'twin' }))).toBe(1);
+  });
+
   it.each(['refuse', 'dropOldest'] as const)('drops nothing for what would never fit (%s)', (whenFull) => {
     const spool = open({ maxBytes, whenFull });
     spool.setDestinations(['graphite'], NOW);

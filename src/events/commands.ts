@@ -124,7 +124,8 @@ export function spoolCommand(
 ): string[] {
   const { action, ids, json = false, all = false, destination, waiting = false } = asked;
   if (action === undefined) {
-    if (all || waiting) throw new Failure('E_CONFIG', 'event spool: --all and --waiting belong to retry and drop');
+    if (all || waiting || destination !== undefined)
+      throw new Failure('E_CONFIG', 'event spool: --all, --waiting and --destination belong to retry and drop');
     return json ? [JSON.stringify(reportOf(options, clock))] : spoolLines(options, clock);
   }
   if (action !== 'retry' && action !== 'drop') {

@@ -84,14 +84,27 @@ async function overSocket(
   { source, conflicts }: Parameters<Take>[1],
 ): Promise<readonly Receipt[]> {
   const body = JSON.stringify(
-    events.map(({ id, what, tags, data, whenUs }) => ({ id, what, tags, data, when: whenUs / 1e6 })),
+    events.map(({ id, what, tags, data, whenUs, isRelative }) => ({
+      ...{ id, what, tags, data, when: whenUs / 1e6 },
+      // With its id it is the same event when it comes again, though its time is another then.
+      ...(isRelative === true && { relative: true }),
+    })),
   );
   const query = `?conflicts=${conflicts}&source=${encodeURIComponent(source)}`;
-  const { status, text } = await call(socketPath, 'POST', body, `/events/${query}`);
+  const { status, text } = await call(socketPath, 'POST', body, `/events/${query}`).catch((thrown) => {
+    throw unanswered(socketPath, thrown);
+  });
   const { events: told, error } = answered(text);
   if (status === 200 && told?.length === events.length) return told.map(({ is }) => is);
   const code = status === 409 || status === 400 ? 'E_PARSE' : 'E_SPOOL';
   throw new Failure(code, error ?? `the daemon answered with status ${status}: ${quoted(text)}`);
+}
+
+function unanswered(socketPath: string, thrown: unknown): Failure {
+  const reason = systemCode(thrown) ?? (thrown as Error).message;
+  const advice = 'run this again: an event with an id, or with a time of its own, is not taken twice';
+  const message = `${socketPath}: the daemon did not answer (${reason}), so that nobody knows what it took; ${advice}`;
+  return new Failure('E_CONNECT', message, { path: socketPath, cause: thrown });
 }
 
 function answered(text: string): Answered {
@@ -121,6 +134,7 @@ function call(socketPath: string, method: string, body: string, path = '/events/
       });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
       response.on('error', reject);
+      response.on('close', () => reject(new Error('its answer was cut off')));
     });
     sent.on('timeout', () => sent.destroy(new Error('no answer within 30 s')));
     sent.on('error', reject);

@@ -48,10 +48,14 @@ export interface EventsSeen {
   readonly dropped: number;
   /** Undefined: the spool cannot be used, so that nothing is known of it. */
   readonly spool: { readonly bytes: number; readonly waiting: readonly Waiting[] } | undefined;
+  /** The last event that came in could not be written. */
+  readonly isUnwritable: boolean;
 }
 
-export function eventSamples({ intake, delivered, dropped, spool }: EventsSeen, nowMs: number): Sample[] {
-  const samples = [sample(whole.dropped, dropped), sample(whole.usable, spool === undefined ? 0 : 1)];
+export function eventSamples(seen: EventsSeen, nowMs: number): Sample[] {
+  const { intake, delivered, dropped, spool, isUnwritable } = seen;
+  const isUsable = spool !== undefined && !isUnwritable;
+  const samples = [sample(whole.dropped, dropped), sample(whole.usable, isUsable ? 1 : 0)];
   for (const [name, total] of intake.accepted) samples.push(sample(perWay.accepted, total, { way: name }));
   for (const [name, total] of intake.refused) samples.push(sample(perWay.refused, total, { way: name }));
   for (const [destination, total] of delivered) samples.push(sample(perDestination.delivered, total, { destination }));

@@ -19,7 +19,7 @@ import { destinationsOf, type EventsOptions } from './options.ts';
 import { waitingIn } from './report.ts';
 import { createRules } from './rules.ts';
 import type { Spool } from './spool.ts';
-import { createStamp } from './taking.ts';
+import { createStamp, type Take } from './taking.ts';
 
 export interface Events {
   /** Looks at what a run sent, for the rules. */
@@ -28,14 +28,18 @@ export interface Events {
   samples(): Sample[];
   /** What rules hold down becomes events now. */
   flush(): void;
-  /** Nothing more is taken in; what is on its way is waited for. */
-  stop(withinMs: number): Promise<void>;
+  /** The file in which events wait. */
+  readonly spool: string;
+  /** Nothing more is taken in; what is on its way is waited for. `isLeft`: nobody goes on with this spool. */
+  stop(withinMs: number, isLeft?: boolean): Promise<void>;
 }
 
 export interface EventsSurroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly collectors: ReadonlyMap<string, Collector>;
+  /** A target's key → what its series are called by. */
+  readonly targetName: (key: string) => string;
 }
 
 /** What could not be had is tried again, and what other processes wrote is noticed, this often. */
@@ -51,6 +55,7 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
   const names = destinations.map(({ name }) => name);
   let deliveries: readonly Delivery[] = [];
   let dropped = 0;
+  let saidForRoom = 0;
   let livedAtMs = clock.monotonicMs();
   let stopping = false;
   let cancelLook = (): void => {};
@@ -62,11 +67,18 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
     clock,
     log,
     opened(spool, isMine) {
+      saidForRoom = spool.droppedForRoom;
       if (isMine) spool.setDestinations(names, clock.wallMs());
     },
   });
   const intake = createIntake(held.spool, clock, wake);
-  const { take } = intake;
+  /** An event could not be written; tried until it can be. */
+  let isUnwritable = false;
+  const take: Take = (events, how) =>
+    intake.take(events, how).catch((thrown) => {
+      isUnwritable ||= asFailure(thrown).code === 'E_SPOOL';
+      throw thrown;
+    });
   deliveries = destinations.map((destination) => createDelivery({ spool: held.mine, destination, clock, log }));
 
   const emit = (event: Event): void => {
@@ -75,7 +87,7 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
       log('events:rule_failed', { code, message: `${event.what}: ${message}` });
     });
   };
-  const rules = createRules(options.rules, around.collectors, { clock, emit });
+  const rules = createRules(options.rules, around.collectors, { clock, emit, targetName: around.targetName });
   const started = options.rules.find(({ on }) => on === 'daemon_started');
   if (isStart && started !== undefined) emit(startOf(started.tags, stamp(), lastEnd(held.spool)));
   note(held.spool, 'running');
@@ -87,11 +99,20 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
   const age = (): void => {
     const nowMs = clock.monotonicMs();
     const spool = held.mine();
-    if (spool === undefined || nowMs - livedAtMs < AGE_MS) return;
+    if (spool === undefined) {
+      // Another process counts this time, or nobody does: it is not to be counted twice when the spool is ours.
+      livedAtMs = nowMs;
+      return;
+    }
+    if (nowMs - livedAtMs < AGE_MS) return;
     try {
       const count = spool.age(nowMs - livedAtMs, clock.wallMs());
       dropped += count;
       if (count > 0) log('events:dropped', { count, message: `waited longer than events.maxAge in ${options.spool}` });
+      const forRoom = spool.droppedForRoom - saidForRoom;
+      saidForRoom = spool.droppedForRoom;
+      if (forRoom > 0)
+        log('events:dropped', { count: forRoom, message: `to make room in ${options.spool} (whenFull)` });
     } catch {
       // Whoever writes next says what is wrong.
     }
@@ -100,6 +121,7 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
   const look = (): void => {
     if (stopping) return;
     if (held.look()) wake();
+    if (isUnwritable) isUnwritable = !note(held.spool, 'running');
     age();
     cancelLook = clock.after(LOOK_MS, look);
   };
@@ -119,25 +141,49 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
     const spool = spoolNow();
     const delivered = new Map(deliveries.map((one, index) => [names[index] ?? '', one.counts().delivered]));
     const total = dropped + (spool?.droppedForRoom ?? 0);
-    return eventSamples({ intake: intake.counts(), delivered, dropped: total, spool }, clock.wallMs());
+    const seen = { intake: intake.counts(), delivered, dropped: total, spool, isUnwritable };
+    return eventSamples(seen, clock.wallMs());
   };
   let last: Sample[] | undefined;
 
+  /** What rules hold down becomes events, which are taken in when it resolves. */
+  const flush = async (): Promise<void> => {
+    rules.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const tellLeft = (): void => {
+    const count = spoolNow()?.waiting.reduce((sum, { waiting }) => sum + waiting, 0) ?? 0;
+    if (count === 0) return;
+    const message = `they wait in ${options.spool}, from which nothing is delivered until it is events.spool again`;
+    log('events:left', { count, message });
+  };
+  const end = async (withinMs: number, isLeft: boolean): Promise<void> => {
+    stopping = true;
+    cancelLook();
+    rules.flush();
+    await Promise.all([folder?.close(), doors.close(withinMs / 2)]);
+    await flush();
+    await Promise.all(deliveries.map((one) => one.stop(withinMs / 2)));
+    // Jobs go on while a reload ends this part: what they have shown meanwhile.
+    await flush();
+    note(held.spool, 'stopped');
+    last = samples();
+    if (isLeft) tellLeft();
+    held.close();
+  };
+  let ended: Promise<void> | undefined;
+
   return {
-    see: rules.see,
+    see(sent) {
+      if (last === undefined) rules.see(sent);
+    },
     samples: () => last ?? samples(),
     flush: rules.flush,
-    async stop(withinMs) {
-      stopping = true;
-      cancelLook();
-      rules.flush();
-      await Promise.all([folder?.close(), doors.close(withinMs / 2)]);
-      // What rules have just made is in the queue of this turn.
-      await new Promise((resolve) => setImmediate(resolve));
-      await Promise.all(deliveries.map((one) => one.stop(withinMs / 2)));
-      note(held.spool, 'stopped');
-      last = samples();
-      held.close();
+    spool: options.spool,
+    stop(withinMs, isLeft = false) {
+      // A reload may be at it when the daemon stops.
+      ended ??= end(withinMs, isLeft);
+      return ended;
     },
   };
 }
@@ -150,11 +196,14 @@ function lastEnd(spool: () => Spool): string | undefined {
   }
 }
 
-function note(spool: () => Spool, state: 'running' | 'stopped'): void {
+/** Whether it could be written. */
+function note(spool: () => Spool, state: 'running' | 'stopped'): boolean {
   try {
     spool().setNote('state', state);
+    return true;
   } catch {
-    // Said by who opens it.
+    // Said by who opens it, or hands something in.
+    return false;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Collector } from '../collector.ts';
 import { selfMetrics } from '../self.ts';
 import { metricNamed, watchedBy } from './changes.ts';
+import { eventMetrics } from './event-metrics.ts';
 import { type DestinationOptions, destinationsOf, type EventsOptions } from './options.ts';
 
 interface Fault {
@@ -60,7 +61,7 @@ function wrongRules({ rules }: EventsOptions, collectors: ReadonlyMap<string, Co
   return rules.flatMap((rule, index) => {
     if (rule.metric === undefined) return [];
     return watchedBy(rule).watched.flatMap(({ metric }) => {
-      const found = metricNamed(metric, collectors, selfMetrics);
+      const found = metricNamed(metric, collectors, { ...selfMetrics, ...eventMetrics });
       return typeof found === 'string' ? [{ path: ['rules', index, 'metric'], message: found }] : [];
     });
   });

@@ -38,6 +38,10 @@ export function holdSpool(
     if (!isSaid) log('events:spool_failed', { code: broken.code, message: broken.message });
     isSaid = true;
   };
+  const works = (): void => {
+    if (isSaid) log('events:spool_works', {});
+    isSaid = false;
+  };
   const moved = (to: string): void =>
     log('events:spool_moved', { message: `${path} was no usable database; it is ${to} now, and a new one was begun` });
   const lock = (): void => {
@@ -53,30 +57,44 @@ export function holdSpool(
       log('events:spool_ours', { message: `${path} has no other process any more; this one delivers from it` });
     }
   };
-  const open = (): void => {
+  /** Who delivers from it must know whereto, or its events would wait for ever. */
+  const use = (spool: Spool): void => {
+    current = spool;
+    try {
+      around.opened(spool, release !== undefined);
+    } catch (thrown) {
+      shut();
+      throw thrown;
+    }
+  };
+  const shut = (): void => {
+    const lost = current;
+    current = undefined;
+    lost?.close();
+  };
+  /** Whether all is as it is to be. */
+  const open = (): boolean => {
     try {
       const hadLock = release !== undefined;
       lock();
       if (current === undefined) {
         const spool = openSpool(options, { mayMoveAside: release !== undefined, nowMs: clock.wallMs() });
         if (spool.database.movedAside !== undefined) moved(spool.database.movedAside);
-        current = watched(spool, lose);
-        around.opened(current, release !== undefined);
-        if (isSaid) log('events:spool_works', {});
-        isSaid = false;
-      } else if (!hadLock && release !== undefined) around.opened(current, true);
+        use(watched(spool, lose));
+        works();
+      } else if (!hadLock && release !== undefined) use(current);
+      return true;
     } catch (thrown) {
       fail(thrown);
+      return false;
     }
   };
   /** What is in use is corrupt: its owner moves it aside, others wait until he has. */
   const lose = (): void => {
     if (current === undefined) return;
-    const lost = current;
-    current = undefined;
     broken = new Failure('E_SPOOL', `${path} is no usable database any more`, { path });
     try {
-      lost.close();
+      shut();
       if (release !== undefined) moved(moveAside(path, clock.wallMs()));
     } catch (thrown) {
       fail(thrown);
@@ -92,11 +110,13 @@ export function holdSpool(
     look() {
       const before = current;
       const hadLock = release !== undefined;
-      if (current === undefined || release === undefined) open();
+      if ((current === undefined || release === undefined) && !open()) return false;
       if (current === undefined) return false;
       if (current !== before || hadLock !== (release !== undefined)) return true;
       try {
-        return current.database.changedElsewhere();
+        const isChanged = current.database.changedElsewhere();
+        works();
+        return isChanged;
       } catch (thrown) {
         fail(thrown);
         return false;

@@ -8,12 +8,20 @@ export interface BodyRules {
   /** Now in microseconds, later than at any call before. */
   readonly stamp: () => number;
   readonly strict: boolean;
+  /** Of the commands: a time is told in seconds, and by `relative: true` that it was none of the event's own. */
+  readonly mayBeRelative?: boolean;
 }
 
 /** One object or a list of them. `E_PARSE` names the one that is wrong, and its field. */
-export function eventsOfBody(body: Uint8Array, { maxEvents, stamp, strict }: BodyRules): Event[] {
+export function eventsOfBody(body: Uint8Array, { maxEvents, stamp, strict, mayBeRelative }: BodyRules): Event[] {
   const value = parseJson(body);
-  if (!Array.isArray(value)) return [eventOf(value, { nowUs: stamp(), strict, repeatable: false })];
+  const oneOf = (one: unknown): Event => {
+    const event = eventOf(one, { nowUs: stamp(), strict, repeatable: false });
+    return mayBeRelative === true && (one as { relative?: unknown }).relative === true
+      ? { ...event, isRelative: true }
+      : event;
+  };
+  if (!Array.isArray(value)) return [oneOf(value)];
   const { length } = value;
   if (length === 0) throw new Failure('E_PARSE', 'the list is empty; expected at least one event');
   if (length > maxEvents) {
@@ -21,7 +29,7 @@ export function eventsOfBody(body: Uint8Array, { maxEvents, stamp, strict }: Bod
   }
   return value.map((one, index) => {
     try {
-      return eventOf(one, { nowUs: stamp(), strict, repeatable: false });
+      return oneOf(one);
     } catch (thrown) {
       if (!(thrown instanceof Failure)) throw thrown;
       throw new Failure(thrown.code, `event ${index + 1} of ${length}: ${thrown.message}`, { cause: thrown });

@@ -94,11 +94,12 @@ export async function startListener(around: ListenerSurroundings): Promise<Liste
   const judge = async (request: IncomingMessage, goOn: () => void): Promise<Answer | undefined> => {
     const { method = '', url = '', headers } = request;
     if (isClosing) return { status: 503, message: 'the daemon is stopping', headers: SOON };
-    if (!isInTime()) return { status: 429, message: 'requests come too fast', headers: SOON };
     const refusal = refusalOf({ method, url, headers }, gate);
     if (refusal !== undefined) return refusal;
     const denied = trusted ? undefined : await denialOf(headers.authorization, options);
     if (denied !== undefined) return denied;
+    // After the token: who has none must not use up the rate of those who have.
+    if (!isInTime()) return { status: 429, message: 'requests come too fast', headers: SOON };
     goOn();
     const { body: read, release } = readBody(request, maxBodyBytes, room);
     try {
@@ -107,7 +108,8 @@ export async function startListener(around: ListenerSurroundings): Promise<Liste
       if (body === 'large') return tooLarge(maxBodyBytes);
       if (body === 'crowded') return { status: 503, message: 'too many bodies come at the same time', headers: SOON };
       const asked = trusted ? wishesOf(url) : PLAIN;
-      return await taken(body, { maxEvents, stamp, strict: asked.strict }, take, asked, trusted);
+      const rules = { maxEvents, stamp, strict: asked.strict, mayBeRelative: trusted };
+      return await taken(body, rules, take, asked, trusted);
     } finally {
       release();
     }

@@ -8,6 +8,7 @@ import type { Delivery } from '../sinks/sink.ts';
 import { printable } from '../text.ts';
 import { metricNamed, watchedBy } from './changes.ts';
 import { type Event, hashOf, MAX_WHAT, tagOf } from './event.ts';
+import { eventMetrics } from './event-metrics.ts';
 import type { RuleOptions } from './options.ts';
 
 export interface Rules {
@@ -37,11 +38,16 @@ const MAX_HELD = 10;
 export function createRules(
   rules: readonly RuleOptions[],
   collectors: ReadonlyMap<string, Collector>,
-  around: { readonly clock: Clock; readonly emit: (event: Event) => void },
+  around: {
+    readonly clock: Clock;
+    readonly emit: (event: Event) => void;
+    /** A target's key → what its series are called by. */
+    readonly targetName: (key: string) => string;
+  },
 ): Rules {
-  const { clock, emit } = around;
+  const { clock, emit, targetName } = around;
   const watches = watchesOf(rules, collectors);
-  /** By job, so that a run that did not read a series leaves it alone. */
+  /** By path: a run that did not read a series leaves it alone. */
   const seen = new Map<Watch, Map<string, Seen>>();
   const open = new Map<Seen, () => void>();
 
@@ -51,7 +57,8 @@ export function createRules(
     window.cancel();
     delete one.window;
     open.delete(one);
-    emit(eventOf(watch, point, { job, window, value: one.value }));
+    const [, key = 'local'] = job.split('@');
+    emit(eventOf(watch, point, { job, target: targetName(key), window, value: one.value }));
   };
 
   const changed = (one: Seen, watch: Watch, point: Point, { job, atMs }: Delivery): void => {
@@ -102,7 +109,7 @@ function watchesOf(rules: readonly RuleOptions[], collectors: ReadonlyMap<string
   for (const rule of rules) {
     const { change, watched } = watchedBy(rule);
     for (const { metric: name, becomes } of watched) {
-      const metric = metricNamed(name, collectors, selfMetrics);
+      const metric = metricNamed(name, collectors, { ...selfMetrics, ...eventMetrics });
       if (typeof metric === 'string') continue;
       const watch = { change, becomes, holdDownMs: rule.holdDown, tags: rule.tags };
       watches.set(metric, [...(watches.get(metric) ?? []), watch]);
@@ -113,16 +120,16 @@ function watchesOf(rules: readonly RuleOptions[], collectors: ReadonlyMap<string
 
 interface Told {
   readonly job: string;
+  readonly target: string;
   readonly window: { readonly firstMs: number; readonly changes: number };
   readonly value: number;
 }
 
 /** `queue_stuck: cell1 / compute.hv01`, at the time of the first change. */
-function eventOf(watch: Watch, { labels, metric, path }: Point, { job, window, value }: Told): Event {
+function eventOf(watch: Watch, { labels, metric, path }: Point, { job, target, window, value }: Told): Event {
   const { firstMs, changes } = window;
   const named = Object.entries(labels).filter(([name, text]) => text !== undefined && name !== 'scope');
   const subject = named.map(([, text]) => text).join(' ') || job;
-  const [, target = 'local'] = job.split('@');
   const flaps = changes > 1 ? ` (${changes} changes)` : '';
   const what = cut(printable(`${watch.change}: ${subject}`), MAX_WHAT - flaps.length) + flaps;
   const now = value === watch.becomes ? 'it is so still' : 'it is over';

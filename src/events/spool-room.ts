@@ -14,9 +14,14 @@ export interface SpoolOptions {
   readonly whenFull: 'refuse' | 'dropOldest';
 }
 
+export interface Load {
+  readonly events: number;
+  readonly bytes: number;
+}
+
 export interface Room {
-  /** Runs it as one transaction that adds so many bytes; where it does not fit, makes room or throws why there is none. */
-  fit<Result>(bytes: number, work: () => Result): Result;
+  /** Runs it as one transaction that adds so much; where it does not fit, makes room or throws why there is none. */
+  fit<Result>(what: Load, work: () => Result): Result;
   /** The same for what brings no events, and must not fail because there are many: it has all of the room. */
   force<Result>(work: () => Result): Result;
   readonly dropped: number;
@@ -45,12 +50,25 @@ export function createRoom(database: Database, { path, maxBytes, whenFull }: Spo
     `DELETE FROM event WHERE seq IN (
        SELECT seq FROM event e WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.seq = e.seq AND d.state NOT IN (2, 4))
          AND EXISTS (SELECT 1 FROM delivery d WHERE d.seq = e.seq)
-       ORDER BY seq LIMIT ${BATCH})`,
+         -- What is known of it tells whether one like it, whose answer was lost, is there too.
+         AND NOT EXISTS (SELECT 1 FROM event o JOIN delivery d ON d.seq = o.seq
+           WHERE o.likeness = e.likeness AND o.seq <> e.seq AND d.state IN (0, 1))
+       ORDER BY seq LIMIT ?)`,
   );
   const drop = database.prepare('DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT ?)');
 
-  const forgetSome = (): number => database.transaction(() => forget.run());
-  const make = (full: unknown, bytes: number, attempt: number): void => {
+  const version = database.prepare('PRAGMA data_version');
+  const versionNow = (): unknown => version.get()?.data_version;
+  /** Nothing is settled as long as neither we nor another process have written what became of events. */
+  let unsettledAt: unknown;
+  const forgetSome = (count: number): number => {
+    // Among many that wait, the search for one that is settled reads all.
+    if (unsettledAt !== undefined && unsettledAt === versionNow()) return 0;
+    const forgotten = database.transaction(() => forget.run(count));
+    unsettledAt = forgotten === 0 ? versionNow() : undefined;
+    return forgotten;
+  };
+  const make = (full: unknown, { events, bytes }: Load, attempt: number): void => {
     // A disk that is full is not emptied by throwing away what waits: deleting takes space first.
     if (spaceLeft(path) < SPACE) {
       throw new Failure('E_SPOOL', `${path} cannot grow: the disk is full; free some space on it`, {
@@ -63,20 +81,26 @@ export function createRoom(database: Database, { path, maxBytes, whenFull }: Spo
       const advice = 'raise events.maxBytes, or hand in fewer at once';
       throw new Failure('E_SPOOL', `${path} is too small (${maxBytes} bytes) for ${bytes} bytes of events; ${advice}`, {
         path,
+        cause: full,
       });
     }
-    if (forgetSome() > 0) return;
+    // As many as come: each attempt writes all of them anew, so that there must not be many.
+    if (forgetSome(Math.max(BATCH, events)) > 0) return;
     // Few first: one new event is not worth five hundred old ones.
-    const count = whenFull === 'dropOldest' ? database.transaction(() => drop.run(Math.min(BATCH, 2 ** attempt))) : 0;
+    const most = Math.min(Math.max(BATCH, Math.ceil(events / 4)), Math.ceil(events / 16) * 2 ** attempt);
+    const count = whenFull === 'dropOldest' ? database.transaction(() => drop.run(most)) : 0;
     dropped += count;
     if (count > 0) return;
     const advice =
       'deliver what waits ("edgestatd event spool" shows it), raise events.maxBytes, or let events.whenFull drop the oldest';
-    throw new Failure('E_SPOOL', `${path} is full (${maxBytes} bytes) of events that wait; ${advice}`, { path });
+    throw new Failure('E_SPOOL', `${path} is full (${maxBytes} bytes) of events that wait; ${advice}`, {
+      path,
+      cause: full,
+    });
   };
 
   return {
-    fit(bytes, work) {
+    fit(what, work) {
       for (let attempt = 0; ; attempt++) {
         bound(bytesForEvents);
         try {
@@ -84,18 +108,19 @@ export function createRoom(database: Database, { path, maxBytes, whenFull }: Spo
         } catch (thrown) {
           if (!isFull(thrown)) throw thrown;
           bound(maxBytes);
-          make(thrown, bytes, attempt);
+          make(thrown, what, attempt);
         } finally {
           bound(maxBytes);
         }
       }
     },
     force(work) {
+      unsettledAt = undefined;
       for (;;) {
         try {
           return database.transaction(work);
         } catch (thrown) {
-          if (!isFull(thrown) || forgetSome() === 0) throw thrown;
+          if (!isFull(thrown) || forgetSome(BATCH) === 0) throw thrown;
         }
       }
     },

@@ -7,7 +7,7 @@ import { Failure } from '../errors.ts';
 import { quoted } from '../text.ts';
 import { type Event, likenessOf } from './event.ts';
 import { createRoom, type SpoolOptions } from './spool-room.ts';
-import { type State, States, spoolVersions } from './spool-tables.ts';
+import { OPEN, type State, States, spoolVersions } from './spool-tables.ts';
 
 /** What became of an event that was handed in: `known` is there already, `conflict` is another one with its id. */
 export type Receipt = 'added' | 'known' | 'conflict';
@@ -88,15 +88,16 @@ export function openSpool(
       `UPDATE delivery SET state = ${States.doubtful}, attempts = attempts + 1, changed_ms = ?
        WHERE destination = ? AND seq = ? AND state IN (0, 1)`,
     ),
-    // Each branch comes from the index in its order: of many, only the first are read.
+    // Each branch comes from the index in its order, which SQLite takes only where the index's own condition stands: of
+    // many, only the first are read. CROSS keeps the order of the tables.
     open: database.prepare(
       `SELECT e.*, o.state, d.attempts FROM (
-         SELECT * FROM (SELECT seq, state, when_us FROM delivery WHERE destination = :to AND state = 0
+         SELECT * FROM (SELECT seq, state, when_us FROM delivery WHERE destination = :to AND state = 0 AND ${OPEN}
            AND seq NOT IN (SELECT value FROM json_each(:without)) ORDER BY when_us, seq LIMIT :limit)
          UNION ALL
-         SELECT * FROM (SELECT seq, state, when_us FROM delivery WHERE destination = :to AND state = 1
+         SELECT * FROM (SELECT seq, state, when_us FROM delivery WHERE destination = :to AND state = 1 AND ${OPEN}
            AND seq NOT IN (SELECT value FROM json_each(:without)) ORDER BY when_us, seq LIMIT :limit)
-       ) o JOIN event e ON e.seq = o.seq JOIN delivery d ON d.destination = :to AND d.seq = o.seq
+       ) o CROSS JOIN event e ON e.seq = o.seq CROSS JOIN delivery d ON d.destination = :to AND d.seq = o.seq
        ORDER BY o.when_us, o.seq LIMIT :limit`,
     ),
     like: database.prepare(
@@ -132,7 +133,7 @@ export function openSpool(
     database,
     accept(events, how) {
       const bytes = events.reduce((sum, { what, data }) => sum + Buffer.byteLength(what) + Buffer.byteLength(data), 0);
-      return room.fit(bytes, () =>
+      return room.fit({ events: events.length, bytes }, () =>
         events.map((event, index) => {
           const receipt = add(event, how);
           if (receipt === 'conflict' && how.conflicts === 'refuse') throw conflict(event, index, events.length);

@@ -66,7 +66,7 @@ events:
         'the event',
       );
       expect(event.what).toMatch(/^link_down: .*eth1.* \(4 changes\)$/);
-      expect(event.tags).toEqual(['edgestatd', 'link_down', 'local', 'uplink']);
+      expect(event.tags).toEqual(['edgestatd', 'link_down', 'hv01', 'uplink']);
       expect(event.data).toContain('it is over');
       // At the first change, and not when it was told.
       expect(event.whenSeconds).toBeGreaterThanOrEqual(beforeMs / 1000 - 1);

@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import { builtIn, openTarget } from './daemon.ts';
 import { Failure } from './errors.ts';
 import { eventsOf, type Post, postEvent, type SpoolFlags, spoolCommand } from './events/commands.ts';
-import { type Import, importInto } from './events/import-command.ts';
+import { type Import, importInto } from './events/in/import-command.ts';
 import { type Format, once } from './once.ts';
 import { runDaemon } from './process.ts';
 import { printable } from './text.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decode, parseJson } from '../src/events/body.ts';
-import { jsonFault } from '../src/events/body-fault.ts';
-import { eventsOfBody } from '../src/events/listener-events.ts';
+import { decode, parseJson } from '../src/events/in/body.ts';
+import { jsonFault } from '../src/events/in/body-fault.ts';
+import { eventsOfBody } from '../src/events/in/listener-events.ts';
 
 const message = (text: Uint8Array | string): string => {
   try {

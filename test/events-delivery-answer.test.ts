@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../src/errors.ts';
-import { answerOf } from '../src/events/answer.ts';
-import { raisedIn, reasonIn } from '../src/events/answer-reason.ts';
-import { backOff, createPace } from '../src/events/delivery-pace.ts';
+import { answerOf } from '../src/events/out/answer.ts';
+import { raisedIn, reasonIn } from '../src/events/out/answer-reason.ts';
+import { backOff, createPace } from '../src/events/out/delivery-pace.ts';
 import { fakeClock } from './support/fake-clock.ts';
 
 const pages = new URL('testdata/graphite/', import.meta.url);

@@ -1,8 +1,8 @@
 /** Whatever a server does, and however often this side is killed: every event is found by its tags exactly once. */
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
-import { createDelivery, type Delivery } from '../src/events/delivery.ts';
 import { likenessOf } from '../src/events/event.ts';
+import { createDelivery, type Delivery } from '../src/events/out/delivery.ts';
 import type { Spool } from '../src/events/spool.ts';
 import {
   happened,

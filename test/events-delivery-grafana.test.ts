@@ -3,7 +3,7 @@
  * since there is none to be run here.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createDestination } from '../src/events/destination.ts';
+import { createDestination } from '../src/events/out/destination.ts';
 import {
   happened,
   NOON,

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Failure } from '../src/errors.ts';
-import { csvRecords } from '../src/events/csv.ts';
 import { type Event, likenessOf } from '../src/events/event.ts';
-import { importEvents, MAX_STRICT_EVENTS } from '../src/events/import.ts';
-import { jsonLines, jsonList } from '../src/events/import-lines.ts';
-import { createProgress, progressLine } from '../src/events/import-progress.ts';
-import { formatOf, type ImportFormat, readEvents } from '../src/events/import-rows.ts';
+import { csvRecords } from '../src/events/in/csv.ts';
+import { importEvents, MAX_STRICT_EVENTS } from '../src/events/in/import.ts';
+import { jsonLines, jsonList } from '../src/events/in/import-lines.ts';
+import { createProgress, progressLine } from '../src/events/in/import-progress.ts';
+import { formatOf, type ImportFormat, readEvents } from '../src/events/in/import-rows.ts';
 import type { Receipt } from '../src/events/spool.ts';
 import { createStamp, type Take } from '../src/events/taking.ts';
 import { fakeClock } from './support/fake-clock.ts';

@@ -5,9 +5,9 @@ import type { Clock } from '../clock.ts';
 import type { Verdict } from '../collector.ts';
 import { asFailure, Failure } from '../errors.ts';
 import { spoolOptions } from './desk.ts';
-import { createDestination, type Destination } from './destination.ts';
 import { type Event, hashOf } from './event.ts';
 import { destinationsOf, type EventsOptions } from './options.ts';
+import { createDestination, type Destination } from './out/destination.ts';
 import { undestinedIn, waitingIn } from './report.ts';
 import { openSpool } from './spool.ts';
 

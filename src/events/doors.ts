@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { asFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { controlSocket } from './desk.ts';
-import { type Listener, type ListenerSurroundings, startListener } from './listener.ts';
+import { type Listener, type ListenerSurroundings, startListener } from './in/listener.ts';
 import type { EventsOptions } from './options.ts';
 
 export interface Doors {

@@ -1,9 +1,9 @@
 /** Delivery of events to the real graphite-web: read back from the rows of its database. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { createDelivery } from '../../src/events/delivery.ts';
-import { createDestination } from '../../src/events/destination.ts';
 import type { Event } from '../../src/events/event.ts';
+import { createDelivery } from '../../src/events/out/delivery.ts';
+import { createDestination } from '../../src/events/out/destination.ts';
 import {
   type CuttingProxy,
   cutAfterRequestBytes,

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Failure } from '../../src/errors.ts';
-import { type Folder, type FolderSurroundings, startFolder } from '../../src/events/folder.ts';
+import { type Folder, type FolderSurroundings, startFolder } from '../../src/events/in/folder.ts';
 import { openSpool, type Spool } from '../../src/events/spool.ts';
 import type { Take } from '../../src/events/taking.ts';
 import { type KeptLog, keptLog } from '../support/sink-log.ts';
@@ -419,7 +419,7 @@ describe.runIf(isRoot)('a folder on a file system of its own', () => {
     chmodSync(root, 0o755);
     chmodSync(path, 0o777);
     const program = `
-      const { startFolder } = await import(${JSON.stringify(new URL('../../src/events/folder.ts', import.meta.url).href)});
+      const { startFolder } = await import(${JSON.stringify(new URL('../../src/events/in/folder.ts', import.meta.url).href)});
       const { systemClock } = await import(${JSON.stringify(new URL('../../src/clock.ts', import.meta.url).href)});
       process.setgid(65534); process.setuid(65534);
       startFolder({ options: { path: ${JSON.stringify(path)}, every: 100 }, take: async () => [], clock: systemClock,

@@ -4,8 +4,8 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { eventsOfGit } from '../../src/events/git.ts';
-import type { ImportRow } from '../../src/events/import-rows.ts';
+import { eventsOfGit } from '../../src/events/in/git.ts';
+import type { ImportRow } from '../../src/events/in/import-rows.ts';
 
 let root: string;
 let repo: string;

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { Failure } from '../../src/errors.ts';
 import type { Event } from '../../src/events/event.ts';
-import { type Listener, type ListenerSurroundings, startListener } from '../../src/events/listener.ts';
+import { type Listener, type ListenerSurroundings, startListener } from '../../src/events/in/listener.ts';
 import { openSpool, type Spool } from '../../src/events/spool.ts';
 import { createStamp, type Take } from '../../src/events/taking.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
@@ -577,7 +577,7 @@ it('has on the disk whatever it said that it took, when it is killed at any mome
   });
   const url = (name: string): string => JSON.stringify(new URL(`../../src/events/${name}.ts`, import.meta.url).href);
   const program = `
-    import { startListener } from ${url('listener')};
+    import { startListener } from ${url('in/listener')};
     import { openSpool } from ${url('spool')};
     import { createStamp } from ${url('taking')};
     import { createIntake } from ${url('intake')};

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ImportResult, importEvents } from '../../src/events/import.ts';
-import { openImport } from '../../src/events/import-file.ts';
-import { formatOf, readEvents } from '../../src/events/import-rows.ts';
+import { type ImportResult, importEvents } from '../../src/events/in/import.ts';
+import { openImport } from '../../src/events/in/import-file.ts';
+import { formatOf, readEvents } from '../../src/events/in/import-rows.ts';
 import { openSpool, type Spool } from '../../src/events/spool.ts';
 import { createStamp } from '../../src/events/taking.ts';
 import { endWithParent } from '../support/statsd.ts';
@@ -109,7 +109,8 @@ describe('an import', () => {
   });
 
   it('reads standard input, and what a shell gives as a file', async () => {
-    const url = (name: string): string => JSON.stringify(new URL(`../../src/events/${name}.ts`, import.meta.url).href);
+    const url = (name: string): string =>
+      JSON.stringify(new URL(`../../src/events/in/${name}.ts`, import.meta.url).href);
     const program = `
       const { openImport } = await import(${url('import-file')});
       const { readEvents } = await import(${url('import-rows')});

@@ -391,7 +391,7 @@ describe('a bad start', () => {
       process.argv = [process.argv[0], ${JSON.stringify(bin)}];
       await import(${JSON.stringify(`file://${bin}`)});`;
     const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' });
-    expect(stderr).toMatch(/^edgestatd: found Node\.js 20\.11\.1 \(.*\), but needs 22\.12 or newer: .*\n$/);
+    expect(stderr).toMatch(/^edgestatd: found Node\.js 20\.11\.1 \(.*\), but needs 22\.13 or newer: .*\n$/);
     expect(status).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -318,7 +318,10 @@ describe('a carbon sink', () => {
   });
 
   it('is checked for a spool that can be no file', async () => {
-    const folder = directory();
+    const around = directory();
+    // Its lock would stand beside it.
+    const folder = join(around, 'folder');
+    mkdirSync(folder);
     writeFileSync(join(folder, 'wall'), '');
     for (const [spool, why] of [
       [join(folder, 'wall', 'spool.db'), 'wall is no directory; name another "spool"'],

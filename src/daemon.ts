@@ -138,10 +138,14 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   const report = async (): Promise<void> => {
     const { naming } = ownTotals(config);
     if (naming.base !== own.naming.base) own = ownTotals(config);
-    const ofSinks = sinkSamples([...sinks.values()].map(({ value }) => value));
-    const samples = [...probe.samples(), ...ofSinks, ...(events.value?.samples() ?? [])];
+    const open = [...sinks.values()].map(({ value }) => value);
+    const ofEvents = events.value?.reading() ?? { samples: [] };
+    const samples = [...probe.samples(), ...sinkSamples(open), ...ofEvents.samples];
+    // What waits on a disk that cannot be looked at is unknown, and has not ended.
+    const blind = open.filter((sink) => sink.counts().waiting === undefined).map(({ name }) => ({ sink: name }));
+    const unread = [...blind, ...(ofEvents.unread ?? [])];
     const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
-    const points = own.totals.apply({ named, problems: [], ratios: [], readAtMs: clock.monotonicMs() });
+    const points = own.totals.apply({ named, problems: [], unread, ratios: [], readAtMs: clock.monotonicMs() });
     deliver({ job: 'edgestatd', atMs: clock.wallMs(), intervalMs: SELF_EVERY_MS, points });
   };
   const selfTicking = startTicking({

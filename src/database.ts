@@ -53,6 +53,7 @@ export interface DatabaseOptions {
 }
 
 const BUSY_MS = 5000;
+
 /** Opens a database, or makes one. Throws `E_SPOOL`. */
 export function openDatabase(path: string, options: DatabaseOptions): Database {
   try {

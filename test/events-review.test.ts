@@ -1,6 +1,6 @@
 /** The part of the daemon that has the events: what goes wrong between its pieces, in one process. */
 
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -256,7 +256,7 @@ describe('the events of a daemon', () => {
     const clock = fakeClock(Date.now());
     const events = started(options, clock);
     await answering(options);
-    const usable = () => events.samples().find(({ metric }) => metric.name === 'events_spool_usable')?.value;
+    const usable = () => events.reading().samples.find(({ metric }) => metric.name === 'events_spool_usable')?.value;
     const post = () => postEvent(options, { what: 'x', tag: [], data: 'x'.repeat(60_000) }, systemClock);
     const fill = async (): Promise<void> => {
       for (;;) await post();
@@ -268,6 +268,16 @@ describe('the events of a daemon', () => {
     await clock.advance(5000);
     expect(usable()).toBe(1);
     await post();
+  });
+
+  it('tell what a spool that cannot be had leaves unknown, which is not 0', () => {
+    writeFileSync(join(root, 'wall'), '');
+    const blind = started(optionsOf({ spool: join(root, 'wall', 'spool.db') }), fakeClock());
+    const { samples, unread } = blind.reading();
+    expect(samples.map(({ metric }) => metric.name)).not.toContain('events_waiting');
+    // The scope of everything: no series of the daemon's own gets a final 0 for not being there.
+    expect(unread).toEqual([{}]);
+    expect(started(optionsOf(), fakeClock()).reading().unread).toEqual([]);
   });
 
   it('may be watched by rules, as every metric that is 0 or 1', () => {

@@ -1,10 +1,9 @@
 /** Events as a part of the daemon: the spool, the ways in, the rules, and delivery to each destination. */
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import type { Collector } from '../collector.ts';
+import type { Collector, Reading } from '../collector.ts';
 import { asFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Sample } from '../metric.ts';
 import type { Delivery as Sent } from '../sinks/sink.ts';
 import { version } from '../version.ts';
 import { spoolOptions } from './desk.ts';
@@ -24,10 +23,8 @@ import { createStamp, type Take } from './taking.ts';
 export interface Events {
   /** Looks at what a run sent, for the rules. */
   see(sent: Sent): void;
-  /** The daemon's own metrics of events. */
-  samples(): Sample[];
-  /** What rules hold down becomes events now. */
-  flush(): void;
+  /** The daemon's own metrics of events; what the spool cannot tell now is unread, and not 0. */
+  reading(): Reading;
   /** The file in which events wait. */
   readonly spool: string;
   /** Nothing more is taken in; what is on its way is waited for. `isLeft`: nobody goes on with this spool. */
@@ -137,14 +134,18 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
     }
   };
 
-  const samples = (): Sample[] => {
+  /** Of the spool that is in use; another one begins at 0, and none says nothing. */
+  let roomOfSpool = 0;
+  const reading = (): Reading => {
     const spool = spoolNow();
+    const room = spool?.droppedForRoom ?? roomOfSpool;
+    if (room < roomOfSpool) dropped += roomOfSpool;
+    roomOfSpool = room;
     const delivered = new Map(deliveries.map((one, index) => [names[index] ?? '', one.counts().delivered]));
-    const total = dropped + (spool?.droppedForRoom ?? 0);
-    const seen = { intake: intake.counts(), delivered, dropped: total, spool, isUnwritable };
-    return eventSamples(seen, clock.wallMs());
+    const seen = { intake: intake.counts(), delivered, dropped: dropped + room, spool, isUnwritable };
+    return { samples: eventSamples(seen, clock.wallMs()), unread: spool === undefined ? [{}] : [] };
   };
-  let last: Sample[] | undefined;
+  let last: Reading | undefined;
 
   /** What rules hold down becomes events, which are taken in when it resolves. */
   const flush = async (): Promise<void> => {
@@ -167,7 +168,7 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
     // Jobs go on while a reload ends this part: what they have shown meanwhile.
     await flush();
     note(held.spool, 'stopped');
-    last = samples();
+    last = reading();
     if (isLeft) tellLeft();
     held.close();
   };
@@ -177,8 +178,7 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
     see(sent) {
       if (last === undefined) rules.see(sent);
     },
-    samples: () => last ?? samples(),
-    flush: rules.flush,
+    reading: () => last ?? reading(),
     spool: options.spool,
     stop(withinMs, isLeft = false) {
       // A reload may be at it when the daemon stops.

@@ -95,7 +95,8 @@ export function createRules(
     see(delivery) {
       if (watches.size === 0 || delivery.isCut === true) return;
       for (const point of delivery.points) {
-        for (const watch of watches.get(point.metric) ?? []) look(watch, point, delivery);
+        const watching = watches.get(point.metric);
+        if (watching !== undefined) for (const watch of watching) look(watch, point, delivery);
       }
     },
     flush() {
@@ -125,7 +126,7 @@ interface Told {
   readonly value: number;
 }
 
-/** `queue_stuck: cell1 / compute.hv01`, at the time of the first change. */
+/** `queue_stuck: cell1 nova compute.hv01`, at the time of the first change. */
 function eventOf(watch: Watch, { labels, metric, path }: Point, { job, target, window, value }: Told): Event {
   const { firstMs, changes } = window;
   const named = Object.entries(labels).filter(([name, text]) => text !== undefined && name !== 'scope');

@@ -6,84 +6,13 @@
  * Sample: one number with its metric and labels. Reading: samples and problems. Batch: a reading with its identity
  * and time. Sink: where batches go. Series: the final dotted path. Point: a sample with its series, as sinks get it.
  */
-import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { Failure } from './errors.ts';
+import type { Host } from './host.ts';
 import type { Kind, Metric, Sample } from './metric.ts';
 import { DURATION_FORM, DURATION_PATTERN, durationMs, SIZE_FORM, SIZE_PATTERN, sizeBytes } from './units.ts';
 
-export interface HttpOptions {
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  /** PEM text of the certificate authorities to trust instead of the system's. */
-  readonly certificateAuthority?: string | undefined;
-  /**
-   * Files of the machine on which edgestatd runs, read at each request, so that what is renewed is used at once
-   * (`E_NOT_FOUND E_DENIED`). One newline at the end of the password is none of it; the others are PEM.
-   */
-  readonly passwordFile?: string | undefined;
-  readonly certificateAuthorityFile?: string | undefined;
-  /** Certificate of this side, for a server that asks for one, and its key. */
-  readonly certificateFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Refuse a longer body (`E_OUTPUT_SIZE`); default 64 MiB. */
-  readonly maxBytes?: number | undefined;
-  /** For this one request (`E_TIMEOUT`), so that another endpoint can be tried within the run. */
-  readonly timeoutMs?: number | undefined;
-  /** Statuses beside 2xx whose body is an answer too, as the 503 of a health check is. */
-  readonly statuses?: readonly number[] | undefined;
-}
-
-/** One dump over rtnetlink(7): the message type (`RTM_GETTCLASS`) and the message's body, without its header. */
-export interface NetlinkRequest {
-  readonly type: number;
-  readonly body: Uint8Array;
-}
-
-/** What something that outlives a run can reach; `until` ends the call, and what it opened. */
-export interface Lasting {
-  /** As the host's `connect`, but the connection lives until the signal, not until the run's deadline. */
-  connect(socketPath: string, until: AbortSignal): Promise<Duplex>;
-}
-
-/** Something that outlives a run: a live replica, what was learnt before. Closed with its target. */
-export interface Kept {
-  close(): void;
-}
-
-/** One measured machine during one run; every call dies with the run's deadline and rejects with a Failure. */
-export interface Host {
-  /** The target's name as it stands in the series, for example `hv01`. */
-  readonly name: string;
-  /**
-   * Runs a program without a shell, with `LC_ALL=C` and no standard input; resolves with its stdout as UTF-8.
-   * `E_NOT_FOUND E_DENIED E_EXIT E_TIMEOUT E_OUTPUT_SIZE`.
-   */
-  run(argv: readonly [program: string, ...args: string[]]): Promise<string>;
-  /** Reads a whole file as UTF-8. `E_NOT_FOUND E_DENIED E_CONNECT E_TIMEOUT E_OUTPUT_SIZE`. */
-  readFile(path: string): Promise<string>;
-  /** Connects to a unix stream socket on that machine. `E_NOT_FOUND E_DENIED E_CONNECT E_TIMEOUT`. */
-  connect(socketPath: string): Promise<Duplex>;
-  /**
-   * GETs JSON from an endpoint as that machine sees it, following no redirect; validate it before use.
-   * `E_CONNECT E_AUTH E_DENIED E_NOT_FOUND E_HTTP_STATUS E_PARSE E_TIMEOUT E_OUTPUT_SIZE`.
-   */
-  getJson(url: string, options?: HttpOptions): Promise<unknown>;
-  /** As `getJson`, but UTF-8 text as it was sent. An HTML page is `E_PARSE` here too: it is a login page, or a proxy's. */
-  getText(url: string, options?: HttpOptions): Promise<string>;
-  /**
-   * Dumps over a NETLINK_ROUTE socket in the network namespace of that machine; resolves with the messages as they were
-   * received, several in each buffer, without the final `NLMSG_DONE`.
-   * `E_NOT_FOUND` where there is no way to do so (not this machine, no koffi). `E_DENIED E_EXIT E_CONNECT E_TIMEOUT`.
-   */
-  netlink(request: NetlinkRequest): Promise<readonly Uint8Array[]>;
-  /**
-   * What outlives the run, by a key that says all that it depends on: made at first use, the same for every run and
-   * job of the target afterwards. It must recover by itself, since nothing makes it again.
-   */
-  keep<Value extends Kept>(key: string, make: (lasting: Lasting) => Value): Value;
-}
+export type { FilePart, Host, HttpOptions, Kept, Lasting, NetlinkRequest, Outcome } from './host.ts';
 
 export interface Context<Options> {
   readonly host: Host;
@@ -98,6 +27,31 @@ export interface Context<Options> {
   elapsedMs(): number;
   /** How far apart the runs of the job are, in milliseconds; undefined: this is none of a job (trace). */
   readonly intervalMs?: number | undefined;
+  /** Undefined: this is none of a job (check, trace). */
+  readonly memo?: Memo | undefined;
+}
+
+/**
+ * What a job knows from one run to the next and, where the configuration names a `state` file, beyond a restart: one
+ * text. What a run writes counts when its reading was handed on, so that a run that failed has changed nothing.
+ */
+export interface Memo {
+  /** What the run before wrote; undefined: nothing. */
+  read(): string | undefined;
+  /** At most 16 MiB of UTF-8. */
+  write(text: string): void;
+}
+
+/** Something that happened at a time of its own and is worth an event, such as a hard problem in a log. */
+export interface Offer {
+  /** Says which occurrence it is: the same one may be offered again, and is one event. */
+  readonly id: string;
+  /** One line. What an event cannot hold is cut or replaced. */
+  readonly what: string;
+  readonly tags: readonly string[];
+  readonly data?: string;
+  /** When it happened, in milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 export interface Reading {
@@ -112,6 +66,8 @@ export interface Reading {
   readonly unread?: readonly Readonly<Record<string, string | undefined>>[];
   /** Names of the catalogue's ratio and derived metrics that are wanted; absent: all whose metrics are in `samples`. */
   readonly ratios?: readonly string[];
+  /** Taken in as events where the configuration has `events`. */
+  readonly offers?: readonly Offer[];
 }
 
 /** One thing that a collector needs, tried. */

@@ -2,6 +2,7 @@ import { duplexPair } from 'node:stream';
 import { expect, it, vi } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
+import { absentHost } from '../../test/support/absent-host.ts';
 import { recordedSockets } from '../../test/support/recorded-sockets.ts';
 import { datapathPort, portIn } from './datapath-port.ts';
 
@@ -44,7 +45,8 @@ it('asks vswitchd for the flows of that address alone, and does without it where
   );
   const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
   const host = (readFile: Host['readFile']): Host => ({
-    ...{ name: 'hv01', run: gone, getJson: gone, getText: gone, netlink: gone, readFile },
+    ...absentHost,
+    readFile,
     connect: async (path) => sockets.connect(path, new AbortController().signal),
     keep: () => {
       throw new Error('nothing is kept');
@@ -75,9 +77,9 @@ it('waits two seconds for a vswitchd that hangs, and no longer', async () => {
   vi.useFakeTimers();
   const [client, server] = duplexPair();
   try {
-    const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
     const host: Host = {
-      ...{ name: 'hv01', run: gone, getJson: gone, getText: gone, netlink: gone, readFile: async () => '12\n' },
+      ...absentHost,
+      readFile: async () => '12\n',
       connect: async () => client,
       keep: () => {
         throw new Error('nothing is kept');

@@ -5,6 +5,7 @@ import { keeper } from '../../src/hosts/target.ts';
 import type { Row } from '../../src/ovs/database.ts';
 import { parseFlows } from '../../src/ovs/flows.ts';
 import { type Topology, topologyOf } from '../../src/ovs/topology.ts';
+import { absentHost } from '../../test/support/absent-host.ts';
 import { bridgesToRead, type FlowMapOptions, flowMapOf, usesIn } from './flow-map.ts';
 import { readBridges, type Turns, timeToRead } from './flow-read.ts';
 
@@ -62,7 +63,8 @@ function machine(programs: (command: string, bridge: string) => string | Promise
   const gone = () => Promise.reject(new Failure('E_NOT_FOUND', 'nothing there'));
   const kept = keeper({ connect: gone });
   const host: Host = {
-    ...{ name: 'hv01', readFile: gone, connect: gone, getJson: gone, getText: gone, netlink: gone, keep: kept.keep },
+    ...absentHost,
+    keep: kept.keep,
     async run(argv) {
       const [command = '', socket = ''] = argv.slice(argv.indexOf('--') + 1);
       const bridge = /^unix:\/run\/ovs\/(.+)\.mgmt$/.exec(socket)?.[1] ?? socket;

@@ -5,6 +5,7 @@ import { Failure } from '../../src/errors.ts';
 import { keeper } from '../../src/hosts/target.ts';
 import { createNaming } from '../../src/naming.ts';
 import { createTotals } from '../../src/totals.ts';
+import { absentHost } from '../../test/support/absent-host.ts';
 import { htb } from './index.ts';
 import { oldTrees } from './old-trees.ts';
 import { parseQdiscs } from './parse.ts';
@@ -24,12 +25,8 @@ function job(options: object = {}) {
   let devices: Devices = {};
   let isLate = false;
   const host: Host = {
-    name: 'hv01',
+    ...absentHost,
     keep: keeper({ connect: () => Promise.reject(new Error('no sockets')) }).keep,
-    connect: () => Promise.reject(new Failure('E_NOT_FOUND', 'no sockets')),
-    getJson: () => Promise.reject(new Failure('E_NOT_FOUND', 'no http')),
-    getText: () => Promise.reject(new Failure('E_NOT_FOUND', 'no http')),
-    netlink: () => Promise.reject(new Failure('E_NOT_FOUND', 'no netlink')),
     async readFile() {
       if (isLate) throw new Failure('E_TIMEOUT', 'the deadline passed');
       return '000003e8 00000040 000f4240 3b9aca00\n';

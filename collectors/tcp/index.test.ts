@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Host } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
+import { absentHost } from '../../test/support/absent-host.ts';
 import { tcp } from './index.ts';
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, 'testdata/kernel6.18', name), 'utf8');
@@ -17,19 +18,12 @@ function hostOf(programs: (command: string) => string | Promise<string>, files: 
     ...files,
   };
   return {
-    name: 'hv01',
+    ...absentHost,
     run: async (argv) => programs(argv.join(' ')),
     async readFile(path) {
       const text = all[path];
       if (text === undefined || text === '-') throw missing(path);
       return text;
-    },
-    connect: () => Promise.reject(missing('socket')),
-    getJson: () => Promise.reject(missing('url')),
-    getText: () => Promise.reject(missing('url')),
-    netlink: () => Promise.reject(missing('netlink')),
-    keep: () => {
-      throw new Error('nothing is kept');
     },
   };
 }

@@ -8,18 +8,30 @@ import { within } from './target.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 /** O_NONBLOCK: opening a FIFO without a writer must not hold a thread; for other files it changes nothing. */
-const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+export const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 /** Reads that outlived their deadline: a file on a dead network mount holds one thread of the pool, never two. */
 const stuck = new Set<string>();
 /** Of the pool's four threads, which name look-ups and logs need too. */
 const MAX_STUCK = 2;
 
-/** `answer`: the text as UTF-8, or a Failure. `ended`: the file is closed again. */
+/** `answer`: what was read, or a Failure. `ended`: the file is closed again. */
+export interface FileRead<Value> {
+  readonly answer: Promise<Value>;
+  readonly ended: Promise<unknown>;
+}
+
+/** The text as UTF-8. */
 export function readWhole(
   path: string,
   deadline: AbortSignal,
   maxBytes: number,
-): { answer: Promise<string>; ended: Promise<unknown> } {
+  chunkBytes = CHUNK_BYTES,
+): FileRead<string> {
+  return guarded(path, deadline, () => readNow(path, deadline, { maxBytes, chunkBytes }));
+}
+
+/** Ends the wait for a file at the deadline, and lets no more than a few hang for ever. */
+export function guarded<Value>(path: string, deadline: AbortSignal, read: () => Promise<Value>): FileRead<Value> {
   if (deadline.aborted) return failed(deadline.reason as Failure);
   const isKernels = path.startsWith('/proc/') || path.startsWith('/sys/');
   if (stuck.has(path) || (stuck.size >= MAX_STUCK && !isKernels)) {
@@ -29,7 +41,7 @@ export function readWhole(
   }
   const onDeadline = (): void => void stuck.add(path);
   deadline.addEventListener('abort', onDeadline, { once: true });
-  const work = readNow(path, deadline, maxBytes).finally(() => {
+  const work = read().finally(() => {
     deadline.removeEventListener('abort', onDeadline);
     stuck.delete(path);
   });
@@ -39,28 +51,31 @@ export function readWhole(
   return { answer, ended: work };
 }
 
-function failed(failure: Failure): { answer: Promise<string>; ended: Promise<unknown> } {
+function failed(failure: Failure): FileRead<never> {
   return { answer: Promise.reject(failure), ended: Promise.resolve() };
 }
 
-async function readNow(path: string, deadline: AbortSignal, maxBytes: number): Promise<string> {
+interface Bounds {
+  readonly maxBytes: number;
+  readonly chunkBytes: number;
+}
+
+async function readNow(path: string, deadline: AbortSignal, { maxBytes, chunkBytes }: Bounds): Promise<string> {
   const fd = await promisify(open)(path, FLAGS);
   // A plain descriptor and no FileHandle: a FIFO's is handed to the socket, which closes it, and nobody else may.
   let isOurs = true;
   try {
     const kind = await promisify(fstat)(fd);
-    if (kind.isDirectory()) {
-      throw new Failure('E_NOT_FOUND', `${quoted(path)} is a directory; a file is needed`, { path });
-    }
+    if (kind.isDirectory()) throw directoryFailure(path);
     if (kind.isFIFO()) {
       isOurs = false;
       return await readPollable(fd, path, deadline, maxBytes);
     }
-    if (!kind.isFile()) throw new Failure('E_NOT_FOUND', `${quoted(path)} is no regular file`, { path });
+    if (!kind.isFile()) throw irregularFailure(path);
     // Files of /proc and /sys have no size: read until the end.
     const chunks: Buffer[] = [];
     for (let total = 0; !deadline.aborted; ) {
-      const { bytesRead, buffer } = await promisify(read)(fd, Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
+      const { bytesRead, buffer } = await promisify(read)(fd, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
       if (bytesRead === 0) break;
       total += bytesRead;
       if (total > maxBytes) throw tooLarge(path, maxBytes);
@@ -94,7 +109,16 @@ async function readPollable(fd: number, path: string, deadline: AbortSignal, max
   }
 }
 
-function tooLarge(path: string, maxBytes: number): Failure {
+/** Said alike of this machine's files and of others'. */
+export function directoryFailure(path: string): Failure {
+  return new Failure('E_NOT_FOUND', `${quoted(path)} is a directory; a file is needed`, { path });
+}
+
+export function irregularFailure(path: string): Failure {
+  return new Failure('E_NOT_FOUND', `${quoted(path)} is no regular file`, { path });
+}
+
+export function tooLarge(path: string, maxBytes: number): Failure {
   return new Failure('E_OUTPUT_SIZE', `${quoted(path)} is larger than ${maxBytes} bytes`, { path });
 }
 
@@ -107,7 +131,8 @@ function located(failure: Failure, path: string): Failure {
   });
 }
 
-function fileFailure(path: string, thrown: unknown): Failure {
+/** What a system error (by its `code`) means for who wanted to read. */
+export function fileFailure(path: string, thrown: unknown): Failure {
   const details = { path, cause: thrown };
   switch (systemCode(thrown)) {
     case 'ENOENT':

@@ -73,7 +73,7 @@ async function run(argv: readonly [string, ...string[]], path: string, until: Ab
   const withheld = (): string[] => Object.keys(process.env).filter((name) => name.startsWith('GIT_'));
   const limits = { maxOutputBytes: MAX_OUTPUT_BYTES, killAfterMs: 1000, withheld };
   try {
-    return await runProgram(argv, ending.signal, limits).answer;
+    return (await runProgram(argv, ending.signal, limits).answer).stdout;
   } catch (thrown) {
     throw explained(asFailure(thrown), path);
   } finally {

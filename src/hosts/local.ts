@@ -1,6 +1,7 @@
 /** This machine: programs, files, unix sockets and HTTP, each ended by the run's deadline. */
 import type { HttpOptions } from '../collector.ts';
 import { readWhole } from './file.ts';
+import { listDirectory, readMany, readSlice } from './file-many.ts';
 import { getJson, getText } from './http.ts';
 import { createRtnetlink } from './netlink.ts';
 import { runProgram } from './program.ts';
@@ -41,8 +42,12 @@ export function localTarget(name: string, limits: Partial<LocalLimits> = {}): Ta
       };
       return {
         name,
-        run: (argv) => follow(runProgram(argv, deadline, bounds)),
+        run: async (argv) => (await follow(runProgram(argv, deadline, bounds))).stdout,
+        outcome: (argv, statuses) => follow(runProgram(argv, deadline, bounds, [0, ...statuses])),
         readFile: (path) => follow(readWhole(path, deadline, bounds.maxOutputBytes)),
+        readFiles: (paths) => follow(readMany(paths, deadline)),
+        readPart: (path, offset, maxBytes) => follow(readSlice(path, deadline, { offset, maxBytes })),
+        list: (path) => follow(listDirectory(path, deadline)),
         connect: (path) => follow(connectUnix(path, deadline)),
         getJson: (url, options) => getJson(url, bounded(options), deadline),
         getText: (url, options) => getText(url, bounded(options), deadline),

@@ -1,6 +1,7 @@
 /** Runs one program: no shell, own process group, `LC_ALL=C`, bounded output, and an end that is certain. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Failure, systemCode } from '../errors.ts';
+import type { Argv, Outcome } from '../host.ts';
 import { quoted } from '../text.ts';
 
 interface ProgramLimits {
@@ -33,16 +34,15 @@ function guard(child: ChildProcess): void {
   });
 }
 
-type Argv = readonly [program: string, ...args: string[]];
-
-/** `answer`: stdout as UTF-8, or a Failure. `ended`: the process is gone and reaped. */
+/** `answer`: stdout of one that ends with a status of `statuses`, or a Failure. `ended`: the process is gone and reaped. */
 export function runProgram(
   argv: Argv,
   deadline: AbortSignal,
   limits: ProgramLimits,
-): { answer: Promise<string>; ended: Promise<void> } {
+  statuses: readonly number[] = [0],
+): { answer: Promise<Outcome>; ended: Promise<void> } {
   const ended = Promise.withResolvers<void>();
-  const answer = new Promise<string>((resolve, reject) => {
+  const answer = new Promise<Outcome>((resolve, reject) => {
     const refuse = (failure: Failure): void => {
       reject(failure);
       ended.resolve();
@@ -60,7 +60,7 @@ export function runProgram(
       return refuse(startFailure(argv, thrown));
     }
     guard(child);
-    follow(child, argv, deadline, limits)
+    follow(child, argv, deadline, { ...limits, statuses })
       .then(resolve, reject)
       .finally(() => {
         running.delete(child);
@@ -72,7 +72,12 @@ export function runProgram(
 }
 
 /** Waits for a started program's end; at the deadline or over the limit it is ended first. */
-async function follow(child: ChildProcess, argv: Argv, deadline: AbortSignal, limits: ProgramLimits): Promise<string> {
+async function follow(
+  child: ChildProcess,
+  argv: Argv,
+  deadline: AbortSignal,
+  limits: ProgramLimits & { readonly statuses: readonly number[] },
+): Promise<Outcome> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let stdoutBytes = 0;
@@ -131,12 +136,22 @@ async function follow(child: ChildProcess, argv: Argv, deadline: AbortSignal, li
   const heard = Buffer.concat(stderr).toString('utf8').trim();
   if (startError !== undefined) throw startFailure(argv, startError);
   if (reason !== undefined) throw withEvidence(reason, { argv, stderr: heard });
-  if (exit?.code === 0) return Buffer.concat(stdout).toString('utf8');
-  const how = exit?.signal ? `was ended by ${exit.signal}` : `ended with status ${exit?.code}`;
-  throw new Failure('E_EXIT', `${argv[0]} ${how}${heard === '' ? '' : `: ${quoted(firstLine(heard), 200)}`}`, {
+  if (exit?.code != null && limits.statuses.includes(exit.code))
+    return { status: exit.code, stdout: Buffer.concat(stdout).toString('utf8'), stderr: heard };
+  throw exitFailure(argv, { code: exit?.code ?? undefined, signal: exit?.signal ?? undefined }, heard);
+}
+
+/** How a program ended that should have done so otherwise. */
+export function exitFailure(
+  argv: Argv,
+  { code, signal }: { readonly code: number | undefined; readonly signal: string | undefined },
+  heard: string,
+): Failure {
+  const how = signal === undefined ? `ended with status ${code}` : `was ended by ${signal}`;
+  return new Failure('E_EXIT', `${argv[0]} ${how}${heard === '' ? '' : `: ${quoted(firstLine(heard), 200)}`}`, {
     argv,
-    ...(exit?.code == null ? {} : { exitCode: exit.code }),
-    ...(exit?.signal == null ? {} : { signal: exit.signal }),
+    ...(code === undefined ? {} : { exitCode: code }),
+    ...(signal === undefined ? {} : { signal }),
     stderr: heard,
   });
 }
@@ -160,13 +175,17 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
+/** Said alike of this machine and of others. */
+export function absent(argv: Argv): Failure {
+  const message = `program ${quoted(argv[0])} was not found in PATH; install it or correct the option`;
+  return new Failure('E_NOT_FOUND', message, { argv });
+}
+
 function startFailure(argv: Argv, thrown: unknown): Failure {
   const program = quoted(argv[0]);
   switch (systemCode(thrown)) {
     case 'ENOENT':
-      return new Failure('E_NOT_FOUND', `program ${program} was not found in PATH; install it or correct the option`, {
-        argv,
-      });
+      return absent(argv);
     case 'EACCES':
     case 'EPERM':
       return new Failure('E_DENIED', `program ${program} may not be run by this user`, { argv });

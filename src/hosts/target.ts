@@ -1,5 +1,5 @@
 /** A target keeps what outlives a run; a run sees it through a host that dies with the run's deadline. */
-import type { Host, Kept, Lasting } from '../collector.ts';
+import type { Host, Kept, Lasting, Verdict } from '../collector.ts';
 
 /** A host for one run. */
 export interface OpenHost extends Host {
@@ -12,6 +12,13 @@ export interface Target {
   readonly name: string;
   /** `deadline` aborts with the Failure that says why; every call of the host then rejects with it. */
   open(deadline: AbortSignal): OpenHost;
+  /**
+   * What a run would have to wait for first: a connection. Resolves when it is there, and rejects with the Failure that
+   * says why it is not. Undefined: there is nothing to wait for, as on this machine.
+   */
+  reach?(deadline: AbortSignal): Promise<void>;
+  /** For `edgestatd check`: tries what all work on this machine needs. */
+  check?(deadline: AbortSignal): Promise<readonly Verdict[]>;
   /** The jobs have changed: the function that is returned closes what none of them has asked for in between. */
   renew(): () => void;
   close(): Promise<void>;

@@ -33,6 +33,10 @@ const needed: Readonly<Record<string, string>> = {
   gunicorn: 'gunicorn',
   'whisper-fetch': 'python3-whisper',
   git: 'git',
+  sshd: 'openssh-server',
+  'ssh-keygen': 'openssh-client',
+  sudo: 'sudo',
+  busybox: 'busybox',
 };
 
 const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;

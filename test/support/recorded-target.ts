@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import type { NetlinkRequest } from '../../src/collector.ts';
-import { type Code, codes, type Evidence, Failure } from '../../src/errors.ts';
+import type { FilePart, NetlinkRequest, Outcome } from '../../src/collector.ts';
+import { asFailure, type Code, codes, type Evidence, Failure } from '../../src/errors.ts';
+import type { Argv } from '../../src/host.ts';
 import { textOf as bodyText, jsonOf } from '../../src/hosts/http-text.ts';
+import { exitFailure } from '../../src/hosts/program.ts';
 import { keeper, type Target, within } from '../../src/hosts/target.ts';
 import { exchangesOf, questionsOf, recordedSockets, type SocketAnswer, socketQuestion } from './recorded-sockets.ts';
 
@@ -24,10 +26,28 @@ const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
 
 const answersShape = {
   /** Path on the machine → file of the recording, or why it could not be read. */
-  files: z.record(z.string().startsWith('/'), z.union([z.string(), z.strictObject({ failure })])).default({}),
-  /** Program and arguments → file of the recording with its stdout, or how it failed. */
+  files: z
+    .record(
+      z.string().startsWith('/'),
+      z.union([
+        z.string(),
+        z.strictObject({ file: z.string(), identity: z.string().min(1) }),
+        z.strictObject({ failure }),
+      ]),
+    )
+    .default({}),
+  /** Path of a directory → the names in it, or why it could not be read. */
+  directories: z
+    .record(z.string().startsWith('/'), z.union([z.array(z.string().min(1)), z.strictObject({ failure })]))
+    .default({}),
+  /** Program and arguments → file of the recording with its stdout and how it ended, or how it failed. */
   programs: z
-    .array(z.union([z.strictObject({ argv, file: z.string() }), z.strictObject({ argv, failure })]))
+    .array(
+      z.union([
+        z.strictObject({ argv, file: z.string(), status: z.int().default(0), stderr: z.string().default('') }),
+        z.strictObject({ argv, failure }),
+      ]),
+    )
     .default([]),
   /** Path of a unix socket → what it says there (JSON-RPC), or why nobody can connect. */
   sockets: z.record(z.string().startsWith('/'), z.union([exchangesOf, z.strictObject({ failure })])).default({}),
@@ -52,8 +72,17 @@ const sessionFile = z.strictObject({
   readings: z.array(answers).min(2).optional(),
 });
 
+interface RecordedFile {
+  readonly file: string;
+  readonly identity?: string;
+  /** Of a program. */
+  readonly status?: number;
+  readonly stderr?: string;
+}
+
 type Answer =
-  | { readonly file: string }
+  | RecordedFile
+  | { readonly names: readonly string[] }
   | { readonly failure: z.infer<typeof failure> }
   /** A socket that takes connections. */
   | { readonly up: true }
@@ -68,6 +97,7 @@ export interface Session {
 }
 
 const fileKey = (path: string): string => `file ${path}`;
+const directoryKey = (path: string): string => `directory ${path}`;
 const httpKey = (url: string): string => `http ${url}`;
 const programKey = (words: readonly string[]): string => `program ${JSON.stringify(words)}`;
 
@@ -75,7 +105,7 @@ const netlinkKey = (type: number, body?: string): string => `netlink ${type}${bo
 
 export function readSession(folder: string): Session {
   const data = sessionFile.parse(parse(readFileSync(join(folder, 'session.yaml'), 'utf8')));
-  const readings = (data.readings ?? [data]).map(({ files, programs, sockets, http, netlink }) => {
+  const readings = (data.readings ?? [data]).map(({ files, directories, programs, sockets, http, netlink }) => {
     const recorded = new Map<string, Answer>();
     const add = (question: string, answer: Answer): void => {
       if (recorded.has(question)) throw new Error(`${folder}/session.yaml answers twice: ${question}`);
@@ -83,6 +113,8 @@ export function readSession(folder: string): Session {
     };
     for (const [path, answer] of Object.entries(files))
       add(fileKey(path), typeof answer === 'string' ? { file: answer } : answer);
+    for (const [path, answer] of Object.entries(directories))
+      add(directoryKey(path), Array.isArray(answer) ? { names: answer } : answer);
     for (const [url, answer] of Object.entries(http))
       add(httpKey(url), typeof answer === 'string' ? { file: answer } : answer);
     for (const { argv: words, ...answer } of programs) add(programKey(words), answer);
@@ -134,6 +166,28 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
   const textOf = async (index: number, question: string, evidence: Evidence): Promise<string> =>
     (await contentOf(index, question, evidence)).toString('utf8');
 
+  const fileOf = async (index: number, path: string): Promise<string> => textOf(index, fileKey(path), { path });
+  const outcomeOf = async (index: number, words: Argv, statuses: readonly number[]): Promise<Outcome> => {
+    const answer = demand(index, programKey(words), { argv: words });
+    if (!('file' in answer)) throw new Failure('E_BUG', `${words[0]} has no file`, { argv: words });
+    const { status = 0, stderr = '' }: RecordedFile = answer;
+    if (status !== 0 && !statuses.includes(status))
+      throw exitFailure(words, { code: status, signal: undefined }, stderr);
+    return { status, stdout: readFileSync(answer.file, 'utf8'), stderr };
+  };
+  const partOf = async (index: number, path: string, offset: number, maxBytes: number): Promise<FilePart> => {
+    const answer = demand(index, fileKey(path), { path });
+    if (!('file' in answer)) throw new Failure('E_BUG', `${path} has no file`, { path });
+    const { file, identity = path }: RecordedFile = answer;
+    const whole = readFileSync(file);
+    const bytes = whole.subarray(offset, offset + maxBytes);
+    return { bytes, size: whole.length, identity };
+  };
+  const namesIn = async (index: number, path: string): Promise<readonly string[]> => {
+    const answer = demand(index, directoryKey(path), { path });
+    return 'names' in answer ? answer.names.toSorted() : [];
+  };
+
   const sockets = recordedSockets(
     (path) => 'up' in (lookIn(readingOf(runs), socketQuestion(path)) ?? {}),
     (question) => {
@@ -160,8 +214,16 @@ export function recordedTarget(name: string, { readings }: Session): RecordedTar
       };
       return {
         name,
-        run: (words) => within(deadline, textOf(index, programKey(words), { argv: words })),
-        readFile: (path) => within(deadline, textOf(index, fileKey(path), { path })),
+        run: (words) =>
+          within(
+            deadline,
+            outcomeOf(index, words, []).then(({ stdout }) => stdout),
+          ),
+        outcome: (words, statuses) => within(deadline, outcomeOf(index, words, statuses)),
+        readFile: (path) => within(deadline, fileOf(index, path)),
+        readFiles: (paths) => within(deadline, Promise.all(paths.map((path) => fileOf(index, path).catch(asFailure)))),
+        readPart: (path, offset, maxBytes) => within(deadline, partOf(index, path, offset, maxBytes)),
+        list: (path) => within(deadline, namesIn(index, path)),
         connect: (path) => within(deadline, connect(path, deadline)),
         getJson: (url) =>
           within(

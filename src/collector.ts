@@ -17,13 +17,13 @@ export type { FilePart, Host, HttpOptions, Kept, Lasting, NetlinkRequest, Outcom
 export interface Context<Options> {
   readonly host: Host;
   readonly options: Options;
-  /** When the run began, in milliseconds since the epoch. */
+  /** When the reading began, in milliseconds since the epoch: the run, or of a remote machine when it was reached. */
   readonly atMs: number;
-  /** When the run began, in monotonic milliseconds: for time spans, since the wall clock may be set meanwhile. */
+  /** The same in monotonic milliseconds: for time spans, since the wall clock may be set meanwhile. */
   readonly readAtMs: number;
   /** After so many milliseconds the run is ended, whatever it has; undefined: nobody ends it. */
   readonly timeoutMs?: number | undefined;
-  /** Monotonic milliseconds since then: what a part of the run takes. */
+  /** Monotonic milliseconds since the run began: of `timeoutMs`, and for what a part of the run takes. */
   elapsedMs(): number;
   /** How far apart the runs of the job are, in milliseconds; undefined: this is none of a job (trace). */
   readonly intervalMs?: number | undefined;

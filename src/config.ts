@@ -38,6 +38,9 @@ export interface Config {
   readonly prefix: string;
   readonly logLevel: LogLevel;
   readonly gracePeriodMs: number;
+  /** Where jobs remember beyond a restart. */
+  readonly state: string | undefined;
+  readonly maxRuns: number;
   readonly sinks: readonly SinkConfig[];
   readonly targets: ReadonlyMap<string, TargetConfig>;
   readonly jobs: readonly JobConfig[];
@@ -138,6 +141,8 @@ async function configFrom(
     prefix: data.prefix,
     logLevel: data.log.level,
     gracePeriodMs: data.gracePeriod,
+    state: data.state,
+    maxRuns: data.maxRuns,
     sinks,
     targets,
     jobs,

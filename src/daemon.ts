@@ -19,7 +19,9 @@ import { packingOf } from './sinks/packing.ts';
 import type { Delivery, Sink } from './sinks/sink.ts';
 import { statsdSink } from './sinks/statsd.ts';
 import { stdoutSink } from './sinks/stdout.ts';
+import { openState } from './state.ts';
 import { createTotals } from './totals.ts';
+import { createTurns } from './turns.ts';
 import { version } from './version.ts';
 import { createClaims } from './vet.ts';
 
@@ -69,8 +71,11 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     for (const { value } of sinks.values()) value.write(delivery);
     events.value?.see(delivery);
   };
+  const state = openState(initial.state, { clock, log });
+  const turns = createTurns(initial.maxRuns, clock);
   const jobs = createJobSet({
-    ...{ clock, log, deliver, machine: hostname(), claims: createClaims() },
+    ...{ clock, log, deliver, machine: hostname(), claims: createClaims(), state, turn: turns.take },
+    offer: async (offers, who) => events.value?.offer(offers, who),
     retired: ({ id, intervalMs }, points) =>
       deliver({ job: `${id} retired`, atMs: clock.wallMs(), intervalMs, points }),
   });
@@ -104,12 +109,14 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       ({ key }) => key,
       ({ key }) => openTarget(key, next, () => config.variables),
     );
+    state.use(next.state);
+    turns.setLimit(next.maxRuns);
     config = next;
     sinks = newSinks.kept;
     targets = newTargets.kept;
     const tally = await jobs.arrange(next, new Map([...targets].map(([key, { value }]) => [key, value])));
     const sweeps = [...targets.values()].map(({ value }) => value.renew());
-    const longestMs = Math.max(...next.jobs.map(({ intervalMs }) => intervalMs));
+    const longestMs = next.jobs.reduce((longest, { intervalMs }) => Math.max(longest, intervalMs), 0);
     cancelSweep();
     cancelSweep = clock.after(Math.min(2 * longestMs + SWEEP_AFTER_MS, LONGEST_TIMER_MS), () => {
       for (const sweep of sweeps) sweep();
@@ -192,6 +199,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       const leftMs = Math.max(500, graceMs - (clock.monotonicMs() - beganAtMs));
       await Promise.all([...sinks.values()].map(({ value }) => closeSink(value, leftMs)));
       await Promise.all([...targets.values()].map(({ value }) => value.close()));
+      state.close();
       probe.stop();
       log('daemon:stopped', { seconds: Math.round((clock.monotonicMs() - startedAtMs) / 1000) });
     },

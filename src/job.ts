@@ -1,5 +1,6 @@
 /** One job at work: tick → run → vet → totals → points, with its own state, its log lines and its self-metrics. */
 import type { Clock } from './clock.ts';
+import type { Offer } from './collector.ts';
 import type { JobConfig } from './config.ts';
 import { asFailure, type Code, type Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
@@ -11,6 +12,7 @@ import { type Batch, type RunPlan, run } from './run.ts';
 import { startTicking, type Ticking } from './schedule.ts';
 import { type JobCounts, runSamples } from './self.ts';
 import type { Delivery } from './sinks/sink.ts';
+import type { State } from './state.ts';
 import { createTotals, type Totals } from './totals.ts';
 import { type Claims, foreign, tell, vet } from './vet.ts';
 
@@ -23,6 +25,10 @@ export interface JobSurroundings {
   /** Makes the splay differ from machine to machine. */
   readonly machine: string;
   readonly deliver: (delivery: Delivery) => void;
+  /** Takes what a run offers as events; never rejects. */
+  readonly offer: (offers: readonly Offer[], who: { readonly job: string; readonly target: string }) => Promise<void>;
+  readonly state: Pick<State, 'read' | 'write'>;
+  readonly turn: RunPlan['turn'];
 }
 
 export interface Job {
@@ -139,11 +145,17 @@ export function startJob(
 
   const once = async (): Promise<void> => {
     controller = new AbortController();
-    const batch = await run(planOf(config, target), clock, controller.signal);
+    const recall = (): string | undefined => around.state.read(config.id);
+    const batch = await run({ ...planOf(config, target), recall, turn: around.turn }, clock, controller.signal);
     const { delivery, problems, failure } = containedDelivery(batch, config, around, memory);
     // A run that the daemon itself ended is not the job's fault: counted and sent, but nothing to say.
     if (!controller.signal.aborted) say.run(failure, failure === undefined ? problems : []);
     around.deliver(controller.signal.aborted ? { ...delivery, isCut: true } : delivery);
+    if (failure !== undefined) return;
+    const { offers = [] } = batch.reading;
+    if (offers.length > 0) await around.offer(offers, who);
+    // Only now has the run happened: one that is lost before is read again.
+    if (batch.memo !== undefined) around.state.write(config.id, batch.memo);
   };
 
   const ticking = startTicking({

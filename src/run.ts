@@ -16,6 +16,8 @@ export interface Batch {
   readonly reading: Reading;
   /** Why the run failed; absent: it is up, whatever its problems. */
   readonly failure?: Failure;
+  /** What the run wrote into its memo, to be kept once the reading was handed on. */
+  readonly memo?: string;
 }
 
 export interface RunPlan {
@@ -25,8 +27,14 @@ export interface RunPlan {
   readonly target: Target;
   readonly timeoutMs: number;
   readonly intervalMs?: number | undefined;
+  /** What the run before wrote; absent: the run is none of a job. */
+  readonly recall?: (() => string | undefined) | undefined;
+  /** Waits until the run may begin; what it answers is called when the run is over. */
+  readonly turn?: ((deadline: AbortSignal) => Promise<() => void>) | undefined;
 }
 
+/** As of a machine with several thousand services. */
+const MAX_MEMO_BYTES = 16 * 2 ** 20;
 /** What is left of a run that was ended is waited for this long, and no longer. */
 const SETTLE_MS = 4000;
 const nothing: Reading = { samples: [] };
@@ -34,10 +42,12 @@ const nothing: Reading = { samples: [] };
 /** `stop` ends the run early (its reason is a Failure). Resolves when nothing of the run is left. */
 export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Promise<Batch> {
   const { job, target, timeoutMs, options, intervalMs } = plan;
-  const atMs = clock.wallMs();
-  const readAtMs = clock.monotonicMs();
-  const elapsedMs = (): number => clock.monotonicMs() - readAtMs;
+  let atMs = clock.wallMs();
+  let readAtMs = clock.monotonicMs();
+  const beganAtMs = readAtMs;
+  const elapsedMs = (): number => clock.monotonicMs() - beganAtMs;
   const controller = new AbortController();
+  const { signal } = controller;
   const cancelDeadline = clock.after(timeoutMs, () => {
     controller.abort(new Failure('E_TIMEOUT', `the deadline of ${timeoutMs / 1000} s passed`));
   });
@@ -45,19 +55,32 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
   if (stop?.aborted) onStop();
   stop?.addEventListener('abort', onStop, { once: true });
 
-  const host = target.open(controller.signal);
-  const work = Promise.resolve().then(() =>
-    plan.collector.collect({ host, options, atMs, readAtMs, elapsedMs, timeoutMs, intervalMs }),
-  );
-  let outcome: Outcome | 'late' = await Promise.race([outcomeOf(work), aborted(controller.signal)]);
+  const host = target.open(signal);
+  let written: string | undefined;
+  const write = (text: string): void => {
+    written = memoText(text);
+  };
+  const memo = plan.recall && { read: plan.recall, write };
+  let endTurn = (): void => {};
+  const work = Promise.resolve().then(async () => {
+    if (target.reach !== undefined) {
+      await target.reach(signal);
+      endTurn = (await plan.turn?.(signal)) ?? endTurn;
+      // The numbers are of now, and not of when the connection was asked for.
+      [atMs, readAtMs] = [clock.wallMs(), clock.monotonicMs()];
+    }
+    return plan.collector.collect({ host, options, atMs, readAtMs, elapsedMs, timeoutMs, intervalMs, memo });
+  });
+  let outcome: Outcome | 'late' = await Promise.race([outcomeOf(work), aborted(signal)]);
   const durationMs = elapsedMs();
   cancelDeadline();
   stop?.removeEventListener('abort', onStop);
   // A run that ended well may have left sockets open by oversight: they die with it too.
   controller.abort(new Failure('E_ABORTED', 'the run is over'));
   await settle(host.settled(), clock);
+  endTurn();
   if (outcome === 'late') {
-    const reason = controller.signal.reason as Failure;
+    const reason = signal.reason as Failure;
     // What the deadline broke says which program or file it was; a collector that just hangs says nothing.
     const detail = await Promise.race([
       outcomeOf(work),
@@ -65,7 +88,16 @@ export async function run(plan: RunPlan, clock: Clock, stop?: AbortSignal): Prom
     ]);
     outcome = { reading: nothing, failure: detail?.failure?.code === reason.code ? detail.failure : reason };
   }
-  return { job, target: target.name, atMs, readAtMs, durationMs, ...outcome };
+  const kept = written === undefined || outcome.failure !== undefined ? {} : { memo: written };
+  return { job, target: target.name, atMs, readAtMs, durationMs, ...outcome, ...kept };
+}
+
+function memoText(text: string): string {
+  if (typeof text !== 'string') throw new Failure('E_BUG', 'memo.write() was given something that is no text');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_MEMO_BYTES)
+    throw new Failure('E_BUG', `memo.write() was given ${bytes} bytes; expected at most ${MAX_MEMO_BYTES}`);
+  return text;
 }
 
 interface Outcome {
@@ -111,7 +143,8 @@ function checkedReading(reading: Reading): Reading {
   if (!Array.isArray(reading?.samples)) {
     throw new Failure('E_BUG', 'collect() did not return { samples: [...] }');
   }
-  const { unread = [] } = reading;
+  const { unread = [], offers = [] } = reading;
+  if (!Array.isArray(offers)) throw new Failure('E_BUG', 'collect() returned "offers" that is no list');
   if (!Array.isArray(unread) || !unread.every((scope) => typeof scope === 'object' && scope !== null)) {
     throw new Failure('E_BUG', 'collect() returned "unread" that is no list of labels');
   }

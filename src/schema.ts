@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration } from './collector.ts';
 import { eventsOptions } from './events/options.ts';
+import { sshTargetOptions } from './hosts/ssh-options.ts';
 import { logLevels } from './log.ts';
 import { cronFault } from './schedule.ts';
 import { carbonSinkOptions } from './sinks/carbon-options.ts';
@@ -45,6 +46,7 @@ const target = z.discriminatedUnion('type', [
     type: z.literal('local'),
     name: z.string().min(1).optional().describe('The series segment; default: the short host name.'),
   }),
+  sshTargetOptions,
 ]);
 
 export const configShape = {
@@ -57,6 +59,17 @@ export const configShape = {
     .strictObject({ level: z.enum(logLevels).default('info').describe('The least severe level that is logged.') })
     .prefault({}),
   gracePeriod: duration(100, 300_000).prefault('10s').describe('How long running jobs and sinks may take to end.'),
+  state: z
+    .string()
+    .regex(/^\/[^\0]{1,200}$/, 'expected an absolute path')
+    .optional()
+    .describe('The file in which jobs that follow something (nagios) remember their place beyond a restart.'),
+  maxRuns: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(50)
+    .describe('How many runs on remote targets may be at work in the same instant.'),
   plugins: z.array(z.string()).default([]).describe('Absolute paths of modules that export collectors.'),
   sinks: z
     .array(z.discriminatedUnion('type', [statsdSinkOptions, carbonSinkOptions, stdoutSinkOptions]))

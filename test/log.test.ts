@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { text as readAll } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EventMap, hider, type LogOptions } from '../src/log.ts';
+import { hider, type LogOptions } from '../src/log.ts';
+import type { EventMap } from '../src/log-events.ts';
 
 const module = new URL('../src/log.ts', import.meta.url).href;
 const program = (body: string): string[] => [

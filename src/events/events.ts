@@ -1,7 +1,7 @@
 /** Events as a part of the daemon: the spool, the ways in, the rules, and delivery to each destination. */
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
-import type { Collector, Reading } from '../collector.ts';
+import type { Collector, Offer, Reading } from '../collector.ts';
 import { asFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Delivery as Sent } from '../sinks/sink.ts';
@@ -13,6 +13,7 @@ import { eventSamples } from './event-metrics.ts';
 import { holdSpool } from './held-spool.ts';
 import { type Folder, startFolder } from './in/folder.ts';
 import { createIntake } from './intake.ts';
+import { offerTo } from './offers.ts';
 import { destinationsOf, type EventsOptions } from './options.ts';
 import { createDelivery, type Delivery } from './out/delivery.ts';
 import { waitingIn } from './report.ts';
@@ -23,6 +24,8 @@ import { createStamp, type Take } from './taking.ts';
 export interface Events {
   /** Looks at what a run sent, for the rules. */
   see(sent: Sent): void;
+  /** Takes what a run offers; resolves when it is on the disk, or was said to be lost. Never rejects. */
+  offer(offers: readonly Offer[], who: { readonly job: string; readonly target: string }): Promise<void>;
   /** The daemon's own metrics of events; what the spool cannot tell now is unread, and not 0. */
   reading(): Reading;
   /** The file in which events wait. */
@@ -177,6 +180,9 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
   return {
     see(sent) {
       if (last === undefined) rules.see(sent);
+    },
+    async offer(offers, who) {
+      if (last === undefined) await offerTo(take, offers, who, around);
     },
     reading: () => last ?? reading(),
     spool: options.spool,

@@ -72,7 +72,9 @@ export async function startDay(port: number, vifs: number): Promise<Day> {
   const sink = statsdSink({ ...options, name: 'statsd' }, clock, () => {});
   let runs = 0;
   const jobs: JobSet = createJobSet({
-    ...{ clock, claims, log: () => {}, machine: 'test', retired() {} },
+    ...{ clock, claims, log: () => {}, machine: 'test', retired() {}, turn: undefined },
+    offer: async () => {},
+    state: { read: () => undefined, write() {} },
     deliver(delivery) {
       runs += 1;
       sink.write(delivery);

@@ -1,5 +1,6 @@
 /** Keeps what a sink or a daemon logs, so that tests wait for events. */
-import type { EventMap, Log } from '../../src/log.ts';
+import type { Log } from '../../src/log.ts';
+import type { EventMap } from '../../src/log-events.ts';
 
 export interface KeptLog {
   readonly log: Log;

@@ -162,6 +162,8 @@ export function startJob(
     when: config.when,
     splayKey: `${around.machine} ${config.id}`,
     splayMs: config.splayMs,
+    // Hundreds of connections do not begin in one second.
+    firstWithinMs: target.reach === undefined ? undefined : Math.min(config.splayMs, MAX_BEGIN_MS),
     clock,
     run: once,
     onSkipped(ticks) {
@@ -180,6 +182,8 @@ export function startJob(
   };
 }
 
+/** Within this time all remote targets have been tried. */
+const MAX_BEGIN_MS = 30_000;
 /** Problems that are remembered as said; more than this are counted, and not said one by one. */
 const MAX_SAID = 50;
 

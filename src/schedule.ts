@@ -28,6 +28,8 @@ export interface TickingOptions {
   readonly splayKey: string;
   /** The offset is within this time. */
   readonly splayMs: number;
+  /** The first run comes within this time after the start; default: at once. */
+  readonly firstWithinMs?: number | undefined;
   readonly clock: Clock;
   readonly run: () => Promise<void>;
   /** Ticks that could not start because a run was under way, or that passed while the process stood still. */
@@ -36,7 +38,7 @@ export interface TickingOptions {
 
 /** A timer never sleeps longer than this, so that a clock set forwards is noticed by a daily cron job. */
 const MAX_SLEEP_MS = 60_000;
-/** The first run comes within this time after the start; several jobs do not all start in one instant. */
+/** The first run at once comes within this time; several jobs do not all start in one instant. */
 const FIRST_RUN_MS = 1000;
 /** A timer may fire this much before its second. */
 const EARLY_MS = 500;
@@ -127,7 +129,8 @@ type Sleep = (delayMs: number, then: () => void) => void;
 function tickEvery(everyMs: number, options: TickingOptions, sleep: Sleep, tick: () => void): void {
   const { clock } = options;
   const fraction = splayFraction(options.splayKey);
-  const firstMs = clock.monotonicMs() + fraction * Math.min(FIRST_RUN_MS, everyMs / 10);
+  const firstWithinMs = options.firstWithinMs ?? Math.min(FIRST_RUN_MS, everyMs / 10);
+  const firstMs = clock.monotonicMs() + fraction * firstWithinMs;
   const sincePhaseMs = (clock.wallMs() - fraction * options.splayMs) % everyMs;
   let dueMs = clock.monotonicMs() - sincePhaseMs + everyMs;
   while (dueMs - firstMs < Math.min(FIRST_RUN_MS, everyMs / 2)) dueMs += everyMs;

@@ -5,7 +5,10 @@ import { fakeClock } from './support/fake-clock.ts';
 
 const START = Date.UTC(2026, 0, 1, 12, 0, 3);
 
-function ticking(when: When, overrides: { run?: () => Promise<void>; key?: string; splayMs?: number } = {}) {
+function ticking(
+  when: When,
+  overrides: { run?: () => Promise<void>; key?: string; splayMs?: number; firstWithinMs?: number } = {},
+) {
   const clock = fakeClock(START);
   const ticks: { wall: number; monotonic: number }[] = [];
   let skipped = 0;
@@ -13,6 +16,7 @@ function ticking(when: When, overrides: { run?: () => Promise<void>; key?: strin
     when,
     splayKey: overrides.key ?? 'node job',
     splayMs: overrides.splayMs ?? ('everyMs' in when ? when.everyMs : 0),
+    firstWithinMs: overrides.firstWithinMs,
     clock,
     run: () => {
       ticks.push({ wall: clock.wallMs(), monotonic: clock.monotonicMs() });
@@ -50,6 +54,21 @@ describe('every', () => {
       expect(ticks.length).toBeGreaterThanOrEqual(2);
       ticker.stop();
     }
+  });
+
+  it('spreads the first runs too where that is asked for, and then keeps to the same phase', async () => {
+    const firsts: number[] = [];
+    for (let key = 0; key < 100; key++) {
+      const { clock, ticks, ticker, gaps } = ticking({ everyMs: 30_000 }, { key: `hv${key}`, firstWithinMs: 30_000 });
+      await clock.advance(30_001);
+      firsts.push(ticks[0]?.monotonic ?? Number.NaN);
+      await clock.advance(120_000);
+      expect(new Set(gaps().slice(2))).toEqual(new Set([30_000]));
+      expect(Math.max(...gaps())).toBeLessThanOrEqual(30_000);
+      ticker.stop();
+    }
+    const thirds = [0, 1, 2].map((third) => firsts.filter((ms) => Math.floor(ms / 10_000.1) === third).length);
+    for (const count of thirds) expect(count).toBeGreaterThan(20);
   });
 
   it('spreads names over the interval, and a name always comes to the same place', () => {

@@ -1,8 +1,10 @@
 /** `edgestatd check`: tries every job and sink of a configuration, and says what to do about what fails. */
+
+import { adviceFor } from './advice.ts';
 import type { Clock } from './clock.ts';
 import type { Verdict } from './collector.ts';
 import type { Config, JobConfig } from './config.ts';
-import { asFailure, type Code, type Failure } from './errors.ts';
+import { asFailure, Failure } from './errors.ts';
 import { checkEvents } from './events/check-events.ts';
 import type { Target } from './hosts/target.ts';
 import { deliveryOf, freshMemory, planOf } from './job.ts';
@@ -10,6 +12,7 @@ import { basePath } from './naming.ts';
 import { run } from './run.ts';
 import { checkStatsd } from './sinks/canary.ts';
 import { checkCarbon } from './sinks/carbon-check.ts';
+import type { TargetConfig } from './targets.ts';
 import { createClaims } from './vet.ts';
 import { visit } from './visit.ts';
 
@@ -17,14 +20,6 @@ export interface Finding extends Verdict {
   /** `job tcp@local`, `sink statsd`. */
   readonly subject: string;
 }
-
-/** What to do, where the message itself cannot know. */
-const ADVICE: Partial<Record<Code, string>> = {
-  E_DENIED: 'give this user the right, or run as root',
-  E_TIMEOUT: 'raise the timeout of the job, or find out what hangs',
-  E_OUTPUT_SIZE: 'narrow the options of the job',
-  E_BUG: 'please report this with the log',
-};
 
 export function describeConfig(config: Config): Finding {
   const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
@@ -40,26 +35,14 @@ export async function* checkAll(
   write: boolean,
 ): AsyncGenerator<Finding> {
   yield describeConfig(config);
-  const claims = createClaims();
-  for (const job of config.jobs) {
-    const target = openTarget(job.target, config);
-    const around = { prefix: config.prefix, target, claims };
-    const batch = await run(planOf(job, target), clock);
-    const { problems, samples } = deliveryOf(batch, job, around, freshMemory(job, around));
-    const subject = `job ${job.id}`;
-    for (const verdict of await verdictsOf(job, target, clock)) yield { subject, ...verdict };
-    await target.close();
-    if (batch.failure !== undefined) {
-      yield { level: 'fail', subject, text: told(batch.failure) };
-      continue;
-    }
-    yield {
-      level: samples === 0 ? 'warn' : 'ok',
-      subject,
-      text: `${samples} samples in ${Math.round(batch.durationMs)} ms`,
-    };
-    for (const problem of problems) yield { level: 'warn', subject, text: told(problem) };
-  }
+  for (const text of config.problems) yield { level: 'warn', subject: 'configuration', text };
+  const places = [...Map.groupBy(config.jobs, ({ target }) => target)];
+  const works = places.map(
+    ([key, jobs]) =>
+      () =>
+        checkTarget(key, jobs, config, openTarget, clock),
+  );
+  for await (const findings of inOrder(works, TARGETS_AT_ONCE)) yield* findings;
   const base = basePath(config.prefix, nodeName, 'edgestatd');
   for (const sink of config.sinks) {
     const subject = `sink ${sink.name}`;
@@ -76,8 +59,90 @@ export async function* checkAll(
   if (config.events !== undefined) yield* checkEvents(config.events, clock, write);
 }
 
+/** Hundreds of machines are not asked one after another. */
+const TARGETS_AT_ONCE = 16;
+
+/** The results of works in their order, of which a few are under way at once. */
+async function* inOrder<Value>(works: readonly (() => Promise<Value>)[], atOnce: number): AsyncGenerator<Value> {
+  const under: Promise<Value>[] = [];
+  for (const work of works) {
+    const begun = work();
+    // Who waits for the ones before it looks at its failure later.
+    begun.catch(() => {});
+    under.push(begun);
+    if (under.length < atOnce) continue;
+    const first = under.shift();
+    if (first !== undefined) yield await first;
+  }
+  for (const rest of under) yield await rest;
+}
+
+/** One machine, and all jobs on it over one connection. */
+async function checkTarget(
+  key: string,
+  jobs: readonly JobConfig[],
+  config: Config,
+  openTarget: (key: string, config: Config) => Target,
+  clock: Clock,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const target = openTarget(key, config);
+  const where = config.targets.get(key);
+  const told = (failure: Failure): string => tell(failure, where);
+  try {
+    if (target.check !== undefined) {
+      const subject = `target ${key}`;
+      const verdicts = await reached(target, clock).catch(asFailure);
+      if (verdicts instanceof Failure) {
+        const left = jobs.length === 1 ? 'its job was' : `its ${jobs.length} jobs were`;
+        return [{ level: 'fail', subject, text: `${told(verdicts)}; ${left} not tried` }];
+      }
+      for (const verdict of verdicts) findings.push({ subject, ...verdict });
+    }
+    const claims = createClaims();
+    for (const job of jobs) {
+      const subject = `job ${job.id}`;
+      const around = { prefix: config.prefix, target, claims };
+      const batch = await run(planOf(job, target), clock);
+      const { problems, samples } = deliveryOf(batch, job, around, freshMemory(job, around));
+      for (const verdict of await verdictsOf(job, target, clock, told)) findings.push({ subject, ...verdict });
+      if (batch.failure !== undefined) {
+        findings.push({ level: 'fail', subject, text: told(batch.failure) });
+        continue;
+      }
+      const text = `${samples} samples in ${Math.round(batch.durationMs)} ms`;
+      findings.push({ level: samples === 0 ? 'warn' : 'ok', subject, text });
+      for (const problem of problems) findings.push({ level: 'warn', subject, text: told(problem) });
+    }
+    return findings;
+  } finally {
+    await target.close();
+  }
+}
+
+/** Long enough for a handshake through two other machines. */
+const REACH_MS = 20_000;
+
+async function reached(target: Target, clock: Clock): Promise<readonly Verdict[]> {
+  const controller = new AbortController();
+  const cancel = clock.after(REACH_MS, () => {
+    controller.abort(new Failure('E_TIMEOUT', `the target did not answer within ${REACH_MS / 1000} s`));
+  });
+  try {
+    return (await target.check?.(controller.signal)) ?? [];
+  } finally {
+    cancel();
+    controller.abort(new Failure('E_ABORTED', 'the check is over'));
+  }
+}
+
 /** What the collector itself says of what it needs. */
-async function verdictsOf({ collector, options, timeoutMs, intervalMs }: JobConfig, target: Target, clock: Clock) {
+async function verdictsOf(
+  { collector, options, timeoutMs, intervalMs }: JobConfig,
+  target: Target,
+  clock: Clock,
+  told: (failure: Failure) => string,
+) {
   if (collector.check === undefined) return [];
   const [atMs, readAtMs] = [clock.wallMs(), clock.monotonicMs()];
   const elapsedMs = (): number => clock.monotonicMs() - readAtMs;
@@ -91,7 +156,7 @@ async function verdictsOf({ collector, options, timeoutMs, intervalMs }: JobConf
   }
 }
 
-function told({ code, message }: Failure): string {
-  const advice = ADVICE[code];
-  return `${code}: ${message}${advice === undefined ? '' : `; ${advice}`}`;
+function tell(failure: Failure, where: TargetConfig | undefined): string {
+  const advice = adviceFor(failure, where);
+  return `${failure.code}: ${failure.message}${advice === undefined ? '' : `; ${advice}`}`;
 }

@@ -4,15 +4,16 @@ import { resolve } from 'node:path';
 import type { Collector } from './collector.ts';
 import type { Complaint, ConfigFile } from './config-file.ts';
 import { eventFaults } from './events/faults.ts';
-import { segment } from './naming.ts';
 import type { FileConfig } from './schema.ts';
 import { spoolPath } from './sinks/carbon-options.ts';
-
-export type TargetConfig = FileConfig['targets'][string];
+import type { TargetConfig } from './targets.ts';
 
 /** What the target's segment of a series is made from. */
-export function targetName(key: string, targets: ReadonlyMap<string, TargetConfig>): string {
-  const name = targets.get(key)?.name;
+export function targetName(key: string, targets: ReadonlyMap<string, Pick<TargetConfig, 'name'>>): string {
+  return nameOf(key, targets.get(key)?.name);
+}
+
+export function nameOf(key: string, name: string | undefined): string {
   if (name !== undefined || key !== 'local') return name ?? key;
   return hostname().split('.')[0] || 'localhost';
 }
@@ -72,20 +73,4 @@ export function wrongEvents(
 ): Complaint[] {
   if (data.events === undefined) return [];
   return eventFaults(data.events, collectors).map(({ path, message }) => read.complain(['events', ...path], message));
-}
-
-/** Two targets with one segment would write the same series. */
-export function meeting(targets: ReadonlyMap<string, TargetConfig>, read: ConfigFile): Complaint[] {
-  const complaints: Complaint[] = [];
-  const firsts = new Map<string, string>();
-  for (const key of targets.keys()) {
-    const named = segment(targetName(key, targets));
-    const first = firsts.get(named);
-    if (first === undefined) firsts.set(named, key);
-    else {
-      const message = `its series are called ${JSON.stringify(named)}, as those of the target ${JSON.stringify(first)} are; give one of the two another "name"`;
-      complaints.push(read.complain(['targets', key], message));
-    }
-  }
-  return complaints;
 }

@@ -15,6 +15,8 @@ export interface ConfigFile {
   readonly data: unknown;
   /** `file:line:column: path: message`. */
   complain(path: Path, message: string | (() => string)): Complaint;
+  /** `file:line:column` of what stands at a path. */
+  place(path: Path): string;
   /** One complaint for each thing that a schema found wrong below `path`. */
   complaints(error: z.ZodError, schema: z.ZodType, path: Path): Complaint[];
 }
@@ -88,7 +90,7 @@ export function parseConfigText(file: string, text: string): ConfigFile | { read
       const valid = keysAt(schema, issue.path, valueAt(data, above));
       return issue.keys.map((key) => complain([...path, key], () => `unknown key${suggestion(key, valid)}`));
     });
-  return { file, data, complain, complaints };
+  return { file, data, complain, complaints, place: (path) => place(offsetOf(document, path)) };
 }
 
 type Fault = { readonly offset: number; readonly message: string };

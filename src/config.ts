@@ -3,16 +3,18 @@
 import { lstatSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
-import { doubled, meeting, sharedFiles, type TargetConfig, wrongEvents } from './config-faults.ts';
+import { doubled, sharedFiles, wrongEvents } from './config-faults.ts';
 import { type Complaint, type ConfigFile, readConfigFile, suggestion, told, valueAt } from './config-file.ts';
 import { Failure } from './errors.ts';
-import { type EventsOptions, eventsOptions } from './events/options.ts';
+import type { EventsOptions } from './events/options.ts';
 import { hider, type LogLevel } from './log.ts';
 import { loadPlugins } from './plugins.ts';
 import { resolveReferences } from './references.ts';
 import { cronIntervalMs, type When } from './schedule.ts';
 import { configSchema, type FileConfig } from './schema.ts';
 import { secretFaults, unshown } from './secret-options.ts';
+import { placeTargets } from './target-places.ts';
+import type { TargetConfig } from './targets.ts';
 
 /** One collector on one target at its times: what runs. */
 export interface JobConfig {
@@ -43,6 +45,8 @@ export interface Config {
   readonly maxRuns: number;
   readonly sinks: readonly SinkConfig[];
   readonly targets: ReadonlyMap<string, TargetConfig>;
+  /** What was left out of inventories, and patterns of targets that fit none: no reason to refuse the rest. */
+  readonly problems: readonly string[];
   readonly jobs: readonly JobConfig[];
   readonly collectors: ReadonlyMap<string, Collector>;
   readonly events: EventsOptions | undefined;
@@ -92,7 +96,7 @@ async function configFrom(
   if (resolved.faults.length > 0)
     throw refused(told(resolved.faults.map(({ path, message }) => read.complain(path, message))), resolved.secrets);
   const parsed = configSchema.safeParse(resolved.value);
-  const literal = secretFaults(eventsOptions, valueAt(read.data, ['events']), ['events']);
+  const literal = secretFaults(configSchema, read.data);
   const shown = literal.map(({ path, message }) => read.complain(path, message));
   if (!parsed.success) {
     const others = read.complaints(unshown(parsed.error, literal), configSchema, []);
@@ -105,6 +109,9 @@ async function configFrom(
   const plugins = await loadPlugins(data.plugins, builtIn);
   for (const { index, message } of plugins.faults) complaints.push(read.complain(['plugins', index], message));
   const collectors = plugins.collectors;
+  const placed = await placeTargets(data, read, resolved.variables);
+  complaints = complaints.concat(placed.complaints);
+  const problems: string[] = [...placed.problems];
   const jobs = data.jobs.flatMap((job, index) => {
     const at = ['jobs', index] as const;
     const collector = collectors.get(job.collector);
@@ -123,16 +130,12 @@ async function configFrom(
       complaints = complaints.concat(
         read.complaints(unshown(options.error, secrets), collector.options, [...at, 'options']),
       );
-    for (const [place, target] of job.targets.entries()) {
-      if (target === 'local' || Object.hasOwn(data.targets, target)) continue;
-      const unknown = (): string =>
-        `unknown target ${JSON.stringify(target)}${suggestion(target, ['local', ...Object.keys(data.targets)])}`;
-      complaints.push(read.complain([...at, 'targets', place], unknown));
-    }
-    return options.success ? jobsOf(job, collector, options.data) : [];
+    const { names, faults, empty } = placed.select(job.targets);
+    for (const { index: place, message } of faults) complaints.push(read.complain([...at, 'targets', place], message));
+    for (const { index: place, message } of empty) problems.push(`jobs[${index}].targets[${place}]: ${message}`);
+    return options.success ? jobsOf(job, names, collector, options.data) : [];
   });
-  const targets = new Map<string, TargetConfig>([['local', { type: 'local' }], ...Object.entries(data.targets)]);
-  complaints = complaints.concat(doubled(data, read), meeting(targets, read), sharedFiles(data, read));
+  complaints = complaints.concat(doubled(data, read), sharedFiles(data, read));
   complaints = complaints.concat(wrongEvents(data, read, collectors));
   const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
   if (complaints.length > 0) throw refused(told(complaints), resolved.secrets);
@@ -144,7 +147,8 @@ async function configFrom(
     state: data.state,
     maxRuns: data.maxRuns,
     sinks,
-    targets,
+    targets: placed.targets,
+    problems,
     jobs,
     collectors,
     events: data.events,
@@ -155,13 +159,18 @@ async function configFrom(
 
 const MAX_TIMEOUT_MS = 30_000;
 
-function jobsOf(job: FileConfig['jobs'][number], collector: Collector, options: unknown): JobConfig[] {
+function jobsOf(
+  job: FileConfig['jobs'][number],
+  targets: readonly string[],
+  collector: Collector,
+  options: unknown,
+): JobConfig[] {
   const when: When = job.cron === undefined ? { everyMs: job.every ?? 0 } : { cron: job.cron };
   const intervalMs = 'cron' in when ? cronIntervalMs(when.cron) : when.everyMs;
   const splayMs = Math.min(job.splay ?? ('cron' in when ? 0 : intervalMs), 0.9 * intervalMs);
   const timeoutMs = job.timeout ?? Math.min(0.8 * intervalMs, MAX_TIMEOUT_MS);
   const name = job.name ?? collector.name;
-  return [...new Set(job.targets)].map((target) => {
+  return targets.map((target) => {
     // Nothing derived: an irregular cron or a new default must not make another job of what stands in the file.
     const fingerprint = JSON.stringify([job.collector, job.options, target, when, job.splay, job.timeout]);
     return {

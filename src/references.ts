@@ -13,17 +13,25 @@ export interface Resolved {
 
 const REFERENCE = /\$\{([a-zA-Z]+):([^}]*)\}/g;
 
-/** Replaces the references in every text of a parsed document. */
+type Path = readonly (string | number)[];
+
+/** What names a site or a machine may be known to all: it stands in every series. */
+function isOpen([section, , option]: Path): boolean {
+  if (section === 'prefix' || section === 'shard') return true;
+  return section === 'targets' && (option === 'name' || option === 'host');
+}
+
+/** Replaces the references in every text of a parsed document; what they stand for is a secret except where `isOpen`. */
 export function resolveReferences(document: unknown, env: NodeJS.ProcessEnv): Resolved {
   const secrets = new Set<string>();
   const variables = new Set<string>();
   const faults: { path: (string | number)[]; message: string }[] = [];
 
-  const lookUp = (kind: string, name: string): string => {
+  const lookUp = (kind: string, name: string, path: Path): string => {
     if (kind === 'env') {
       const value = Object.hasOwn(env, name) ? env[name] : undefined;
       if (value === undefined) throw new Error(`environment variable ${JSON.stringify(name)} is not set`);
-      variables.add(name);
+      if (!isOpen(path)) variables.add(name);
       return value;
     }
     if (kind !== 'credential')
@@ -34,8 +42,8 @@ export function resolveReferences(document: unknown, env: NodeJS.ProcessEnv): Re
     if (typeof node === 'string') {
       return node.replace(REFERENCE, (whole, kind: string, name: string) => {
         try {
-          const value = lookUp(kind, name);
-          secrets.add(value);
+          const value = lookUp(kind, name, path);
+          if (kind !== 'env' || !isOpen(path)) secrets.add(value);
           return value;
         } catch (error) {
           faults.push({ path, message: (error as Error).message });

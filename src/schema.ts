@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { duration } from './collector.ts';
 import { eventsOptions } from './events/options.ts';
 import { sshTargetOptions } from './hosts/ssh-options.ts';
+import { inventoryOptions } from './inventory/options.ts';
 import { logLevels } from './log.ts';
 import { cronFault } from './schedule.ts';
+import { shardOption } from './shard.ts';
 import { carbonSinkOptions } from './sinks/carbon-options.ts';
 import { statsdSinkOptions } from './sinks/statsd-options.ts';
 import { stdoutSinkOptions } from './sinks/stdout-options.ts';
@@ -12,6 +14,9 @@ import { stdoutSinkOptions } from './sinks/stdout-options.ts';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const NAME_FORM = 'expected a name of letters, digits, "_" and "-" (at most 64)';
 const name = z.string().regex(NAME, NAME_FORM);
+const targetName = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,253}$/, 'expected a name of letters, digits, "_", "." and "-" (at most 253)');
 
 const cron = z.string().superRefine((expression, context) => {
   const fault = cronFault(expression);
@@ -25,7 +30,11 @@ const cron = z.string().superRefine((expression, context) => {
 export const jobShape = {
   collector: z.string().describe('The name of a collector: `edgestatd metrics` lists them.'),
   name: name.optional().describe('Names the job in series and logs; default: the name of its collector.'),
-  targets: z.array(z.string()).min(1).default(['local']).describe('The targets to measure.'),
+  targets: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['local'])
+    .describe('The targets to measure: names, globs (hv*), groups (group:compute), and what to leave out (!hv13).'),
   every: duration(1000).optional().describe('The interval, for example 10s. Either this or cron.'),
   cron: cron.optional().describe('A cron expression in UTC, seconds first: "*/10 * * * * *".'),
   splay: duration(0)
@@ -75,7 +84,11 @@ export const configShape = {
     .array(z.discriminatedUnion('type', [statsdSinkOptions, carbonSinkOptions, stdoutSinkOptions]))
     .min(1)
     .describe('Where the samples go.'),
-  targets: z.record(name, target).default({}).describe('Machines to measure; `local` is always there.'),
+  targets: z.record(targetName, target).default({}).describe('Machines to measure; `local` is always there.'),
+  inventory: inventoryOptions,
+  shard: shardOption
+    .optional()
+    .describe('Which part of the remote targets this edgestatd measures, such as "0/3"; several share them so.'),
   events: eventsOptions.optional().describe('Events, such as deploys: how they come in, wait and are delivered.'),
   jobs: z.array(job).min(1).describe('What is measured, where and when.'),
 };

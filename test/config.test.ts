@@ -83,7 +83,7 @@ describe('unknown keys', () => {
     expect(await refused(yaml(...sinks, ...jobs, 'job: 1', 'targetz: {}', 'colour: red'))).toEqual([
       'FILE:5:1: job: unknown key; did you mean "jobs"?',
       'FILE:6:1: targetz: unknown key; did you mean "targets"?',
-      'FILE:7:1: colour: unknown key; expected one of prefix, log, gracePeriod, plugins, sinks, targets, events, jobs',
+      'FILE:7:1: colour: unknown key; expected one of prefix, log, gracePeriod, state, maxRuns, plugins, sinks, targets, inventory, shard, events, jobs',
     ]);
   });
 
@@ -223,7 +223,7 @@ describe('values', () => {
     const form = 'expected a name of letters, digits, "_" and "-" (at most 64)';
     expect(await refused(yaml(...sinks, 'prefix: a b', 'targets: { "x y": { type: local } }', ...job))).toEqual([
       'FILE:3:1: prefix: expected path segments joined by dots; found "a b"',
-      `FILE:4:12: targets."x y": ${form}`,
+      'FILE:4:12: targets."x y": expected a name of letters, digits, "_", "." and "-" (at most 253)',
       `FILE:6:35: jobs[0].name: ${form}; found "a.b"`,
     ]);
   });
@@ -350,7 +350,7 @@ describe('YAML', () => {
   it('with very many mistakes is refused with the first twenty', async () => {
     const keys = (name: (index: number) => string): string[] =>
       Array.from({ length: 40_000 }, (_, index) => `${name(index)}: 1`);
-    const valid = 'prefix, log, gracePeriod, plugins, sinks, targets, events, jobs';
+    const valid = 'prefix, log, gracePeriod, state, maxRuns, plugins, sinks, targets, inventory, shard, events, jobs';
     const unknown = await refused(yaml(...keys((index) => `unheard${index}`), ...sinks, ...jobs));
     expect(unknown).toHaveLength(21);
     expect(unknown[0]).toBe(`FILE:1:1: unheard0: unknown key; expected one of ${valid}`);
@@ -517,8 +517,8 @@ describe('jobs', () => {
     const job = ['jobs:', '  - { collector: htb, every: 10s, targets: [hv10, local, constructor, toString] }'];
     expect(await refused(yaml(...sinks, 'targets: { hv01: { type: local } }', ...job))).toEqual([
       'FILE:5:45: jobs[0].targets[0]: unknown target "hv10"; did you mean "hv01"?',
-      'FILE:5:58: jobs[0].targets[2]: unknown target "constructor"; expected one of local, hv01',
-      'FILE:5:71: jobs[0].targets[3]: unknown target "toString"; expected one of local, hv01',
+      'FILE:5:58: jobs[0].targets[2]: unknown target "constructor"; there are local, hv01',
+      'FILE:5:71: jobs[0].targets[3]: unknown target "toString"; there are local, hv01',
     ]);
   });
 
@@ -594,7 +594,7 @@ describe('all complaints', () => {
     expect(await refused(yaml(...sinks, ...job))).toEqual([
       'FILE:4:7: jobs[0].collector: unknown collector "htp"; did you mean "htb"?',
       'FILE:5:46: jobs[1].options.depth: Too small: expected number to be >=1; found 0 (number)',
-      'FILE:6:44: jobs[2].targets[0]: unknown target "x"; expected one of local',
+      'FILE:6:44: jobs[2].targets[0]: unknown target "x"; there are local',
       'FILE:6:5: jobs[2]: jobs[1] is named "htb" too; give this job a "name" of its own',
     ]);
   });

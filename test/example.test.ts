@@ -10,6 +10,8 @@ import { registry } from '../collectors/registry.ts';
 import { filled, generated } from '../scripts/generate.ts';
 import { loadConfig } from '../src/config.ts';
 import { eventsOptions, eventsShape, grafanaOptions, graphiteOptions } from '../src/events/options.ts';
+import { sshTargetOptions } from '../src/hosts/ssh-options.ts';
+import { inventoryShape } from '../src/inventory/options.ts';
 import { configShape, jobShape } from '../src/schema.ts';
 import { carbonSinkOptions } from '../src/sinks/carbon-options.ts';
 import { statsdSinkOptions } from '../src/sinks/statsd-options.ts';
@@ -101,14 +103,20 @@ describe('config/example.yaml', () => {
     expectEveryOption(sink, schema, ['tls']);
   });
 
+  /** What excludes another option, and secrets, stand in explanations. */
+  const explained = (names: readonly string[]): Record<string, unknown> =>
+    Object.fromEntries(names.filter((one) => new RegExp(`^ *##.*\\b${one}: `, 'm').test(text)).map((one) => [one, '']));
+
+  test('has every option of an SSH target and of an inventory', () => {
+    const { hv02 = {} } = data.targets;
+    expectEveryOption({ ...explained(['passphrase']), ...hv02 }, sshTargetOptions);
+    const names = Object.keys(inventoryShape);
+    expect(Object.keys(explained(names))).toEqual(names);
+  });
+
   test('has every option of events', () => {
     const { events } = data as unknown as { readonly events: Record<string, Record<string, unknown>> };
     expectEveryOption(events, eventsOptions, ['destinations', 'rules']);
-    // What excludes another option, and secrets, stand in explanations.
-    const explained = (names: readonly string[]): Record<string, unknown> =>
-      Object.fromEntries(
-        names.filter((one) => new RegExp(`^ *##.*\\b${one}: `, 'm').test(text)).map((one) => [one, '']),
-      );
     const all = eventsShape.graphite.unwrap();
     expectEveryOption({ ...explained(['password', 'token', 'tokenFile']), tokenFile: '', ...events.graphite }, all);
     const kinds = [graphiteOptions, grafanaOptions];
@@ -128,7 +136,7 @@ describe('config/example.yaml', () => {
         ),
       ].map((match) => match[1] ?? '');
     expect(data.sinks.map(({ type }) => type)).toEqual(kinds(configShape.sinks));
-    expect(Object.values(data.targets).map(({ type }) => type)).toEqual(kinds(configShape.targets));
+    expect([...new Set(Object.values(data.targets).map(({ type }) => type))]).toEqual(kinds(configShape.targets));
     expect(kinds(configShape.sinks).length).toBeGreaterThan(1);
   });
 

@@ -47,6 +47,19 @@ describe('environment variables', () => {
     expect(variables).toEqual(['TOKEN']);
   });
 
+  it('are no secrets where they name a site, a machine or a shard, and everywhere else they are', () => {
+    const document = {
+      ...{ prefix: 'edge.${env:SITE}', shard: '${env:INDEX}/3' },
+      targets: { hv01: { name: '${env:NAME}', host: '${env:HOST}', user: '${env:USER}' } },
+    };
+    const names = { SITE: 'paris', INDEX: '1', NAME: 'a', HOST: 'b', USER: 'c' };
+    const { value, secrets, variables } = resolveReferences(document, names);
+    expect(value).toMatchObject({ prefix: 'edge.paris', shard: '1/3', targets: { hv01: { name: 'a', host: 'b' } } });
+    expect([secrets, variables]).toEqual([['c'], ['USER']]);
+    const credential = resolveReferences({ prefix: '${credential:rabbitmq.password}' }, env);
+    expect(credential.secrets).toEqual(['swordfish']);
+  });
+
   it('may be empty', () => {
     expect(resolveReferences('[${env:EMPTY}]', env)).toMatchObject({ value: '[]', variables: ['EMPTY'], faults: [] });
   });

@@ -103,7 +103,7 @@ function documentFaults(document: Document.Parsed, text: string): Fault[] {
   const faults = parsed.map(({ code, message, pos: [offset] }): Fault => {
     if (code === 'MULTIPLE_DOCS') return { offset, message: 'a second document begins (---); expected one in a file' };
     const [, tag] = /^Unresolved tag: (.*)$/.exec(message) ?? [];
-    if (tag !== undefined) return { offset, message: `unknown YAML tag ${quoted(tag)}; remove it` };
+    if (tag !== undefined) return { offset, message: `unknown YAML tag ${quoted(tag)}; remove it, or quote the text` };
     return { offset, message: message.replaceAll('\n', ' ') };
   });
   return [...faults, ...nodeFaults(document, text)].toSorted((one, other) => one.offset - other.offset);

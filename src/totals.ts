@@ -139,7 +139,12 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   /** The series of a sample; what it counted before may have been another's, or have stood elsewhere. */
   const seriesOf = ({ path, sample: { metric, labels, origin }, known: found }: Named, moved: boolean): Series => {
     // What was found before entities moved may be another's by now.
-    const before = moved || found === undefined ? known.get(path) : (found as Series);
+    let before = moved || found === undefined ? known.get(path) : (found as Series);
+    if (before !== undefined && before.metric.kind !== metric.kind) {
+      // Declared otherwise by a reload: another thing, of an entity that is as old as it was.
+      before.entity.series.delete(metric.name);
+      before = undefined;
+    }
     if (before !== undefined && before.entity.origin !== origin && origin !== undefined) {
       if (isRetagged(metric, before.entity.labels, labels)) endTags(before.entity);
       takeOver(before.entity, origin, labels);

@@ -328,7 +328,7 @@ describe('YAML', () => {
 
   it('with a tag that nobody knows is refused', async () => {
     const job = ['jobs:', '  - { collector: !foo htb, every: 10s }'];
-    expect(await refused(yaml(...sinks, ...job))).toEqual(['FILE:4:18: unknown YAML tag "!foo"; remove it']);
+    expect(await refused(yaml(...sinks, ...job))).toEqual(['FILE:4:18: unknown YAML tag "!foo"; remove it, or quote the text']);
   });
 
   it('of several documents is refused', async () => {

@@ -321,6 +321,8 @@ describe('the format', () => {
 
   it('a text that is none is refused as a whole', () => {
     for (const text of ['', ' \n\n']) expect(() => parseInventory('inv', text)).toThrow('inv: is empty');
+    for (const text of ['# nothing\n', '---\n# nothing\n...\n'])
+      expect(() => parseInventory('inv.yaml', text)).toThrow('inv.yaml: is empty; expected at least one host');
     expect(() => parseInventory('inv.yaml', 'a: [')).toThrow(Failure);
     expect(parsed('# nothing', 'lines').problems).toEqual(['inv: names no host']);
     expect(parsed('5', 'map').problems).toEqual(['inv: expected a map of targets by their names, or a list of them']);

@@ -754,3 +754,15 @@ describe('a rate over a gauge', () => {
     expect(run(both(10, 0))).not.toHaveProperty(['eth1.utilisation_ratio']);
   });
 });
+
+it('begins anew where a name is declared as another kind, as by a reload', () => {
+  const asGauge = gauge('requests', about);
+  const asCounter = counter('requests', about);
+  const { run } = job();
+  const at = { device: 'eth0' };
+  expect(run([sample(asGauge, 7, at)])).toEqual({ 'eth0.requests': 7 });
+  expect(run([sample(asCounter, 100, at)])).toEqual({ 'eth0.requests': undefined });
+  expect(run([sample(asCounter, 150, at)])).toEqual({ 'eth0.requests': 50 });
+  expect(run([sample(asGauge, 9, at)])).toEqual({ 'eth0.requests': 9 });
+  expect(run([])).toEqual({ 'eth0.requests': 0 });
+});

@@ -1,6 +1,7 @@
 /** The text of one inventory → hosts, in whatever format it is. Pure. */
 import { type ConfigFile, parseConfigText } from '../config-file.ts';
 import { Failure } from '../errors.ts';
+import { lines } from '../text.ts';
 import type { Parsed } from './entry.ts';
 import { isAnsible, type Place, parseAnsible } from './in-ansible.ts';
 import { parseLines } from './in-lines.ts';
@@ -17,7 +18,7 @@ const MAX_PLACED = 256 * 1024;
  * there. `E_CONFIG`: it is none, with one complaint a line.
  */
 export function parseInventory(source: string, text: string, format: InventoryFormat = 'auto'): Parsed {
-  if (text.trim() === '') throw new Failure('E_CONFIG', `${source}: is empty; expected at least one host`);
+  if (/^(?:\ufeff|\s)*$/.test(text)) throw empty(source);
   if (format === 'lines' || (format === 'auto' && !isDocument(source, text)))
     return told(parseLines(text, source), source);
   const { data, place } = documentIn(source, text);
@@ -53,8 +54,17 @@ function documentIn(source: string, text: string): { readonly data: unknown; rea
     }
   }
   const read = parseConfigText(source, text);
-  if ('refusal' in read) throw new Failure('E_CONFIG', read.refusal.join('\n'));
+  if ('refusal' in read) throw isBlank(text) ? empty(source) : new Failure('E_CONFIG', read.refusal.join('\n'));
   return { data: read.data, place: (path) => (path.length === 0 ? source : placeIn(read, path)) };
+}
+
+function empty(source: string): Failure {
+  return new Failure('E_CONFIG', `${source}: is empty; expected at least one host`);
+}
+
+/** A document that holds nothing but comments. */
+function isBlank(text: string): boolean {
+  return lines(text).every((line) => /^(?:\s*|\s*#.*|---\s*|\.\.\.\s*)$/.test(line));
 }
 
 function placeIn({ place, data }: ConfigFile, path: readonly string[]): string {

@@ -9,7 +9,8 @@ interface Watched {
 }
 
 export const RULES = [
-  ...(['controller_lost', 'link_down', 'queue_stuck', 'broker_alarm', 'job_failed', 'daemon_started'] as const),
+  ...(['controller_lost', 'link_down', 'process_dead', 'module_mismatch'] as const),
+  ...(['queue_stuck', 'broker_alarm', 'job_failed', 'daemon_started'] as const),
 ] as const;
 export type RuleName = (typeof RULES)[number];
 
@@ -18,7 +19,16 @@ const NAMED: { readonly [Name in RuleName]: readonly Watched[] } = {
     { metric: 'ovs.controller_connected', becomes: 0 },
     { metric: 'ovs.manager_connected', becomes: 0 },
   ],
-  link_down: [{ metric: 'ovs.link_up', becomes: 0 }],
+  link_down: [
+    { metric: 'ovs.link_up', becomes: 0 },
+    { metric: 'link.link_up', becomes: 0 },
+    { metric: 'link.slave_up', becomes: 0 },
+  ],
+  process_dead: [{ metric: 'process.alive', becomes: 0 }],
+  module_mismatch: [
+    { metric: 'ovs_kmod.match_running', becomes: 0 },
+    { metric: 'ovs_kmod.match_pending', becomes: 0 },
+  ],
   queue_stuck: [{ metric: 'rabbitmq.stuck', becomes: 1 }],
   broker_alarm: [{ metric: 'rabbitmq.alarm', becomes: 1 }],
   job_failed: [{ metric: 'edgestatd.up', becomes: 0 }],

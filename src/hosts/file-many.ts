@@ -1,9 +1,9 @@
 /** Many small files, a part of a large one, and the names in a directory: of this machine, within a deadline. */
-import { close, fstat, open, read, readdir } from 'node:fs';
+import { close, closeSync, fstat, open, openSync, read, readdir } from 'node:fs';
 import { promisify } from 'node:util';
 import { asFailure, type Failure } from '../errors.ts';
 import type { FilePart } from '../host.ts';
-import { directoryFailure, type FileRead, FLAGS, guarded, irregularFailure, readWhole } from './file.ts';
+import { directoryFailure, type FileRead, FLAGS, guarded, irregularFailure, readWhole, tooLarge } from './file.ts';
 
 /** Attributes of sysfs have at most a page. */
 export const SMALL_BYTES = 64 * 1024;
@@ -20,7 +20,7 @@ export function readMany(paths: readonly string[], deadline: AbortSignal): FileR
     while (next < paths.length) {
       deadline.throwIfAborted();
       const at = next++;
-      const one = readWhole(paths[at] ?? '', deadline, SMALL_BYTES, SMALL_CHUNK_BYTES);
+      const one = readSmall(paths[at] ?? '', deadline);
       texts[at] = await one.answer.catch(asFailure);
       ends.push(one.ended.catch(() => {}));
     }
@@ -28,6 +28,28 @@ export function readMany(paths: readonly string[], deadline: AbortSignal): FileR
   };
   const answer = Promise.all(Array.from({ length: AT_ONCE }, work)).then(() => texts);
   return { answer, ended: answer.then(() => Promise.all(ends)) };
+}
+
+function readSmall(path: string, deadline: AbortSignal): FileRead<string> {
+  if (!path.startsWith('/sys/')) return readWhole(path, deadline, SMALL_BYTES, SMALL_CHUNK_BYTES);
+  return guarded(path, deadline, () => readAttribute(path));
+}
+
+/**
+ * An attribute of sysfs, which is one read(2) of at most a page. To open it asks no driver, so only the read needs a
+ * thread: of ten thousand attributes, the way to the thread and back is most of the cost.
+ */
+function readAttribute(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fd = openSync(path, FLAGS);
+    const buffer = Buffer.allocUnsafe(SMALL_CHUNK_BYTES + 1);
+    read(fd, buffer, 0, buffer.length, null, (error, length) => {
+      closeSync(fd);
+      if (error !== null) reject(error.code === 'EISDIR' ? directoryFailure(path) : error);
+      else if (length > SMALL_CHUNK_BYTES) reject(tooLarge(path, SMALL_CHUNK_BYTES));
+      else resolve(buffer.toString('utf8', 0, length));
+    });
+  });
 }
 
 export function readSlice(

@@ -14,13 +14,22 @@ export interface WireSession {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves when the channel is closed, by whichever side, also when the connection broke. Never rejects. */
+  /**
+   * Resolves when the channel is closed, by whichever side, also when the connection broke; after `destroy` within a
+   * second. The end of a command is told only when its stdout was read to the end. Never rejects.
+   */
   readonly ended: Promise<Ending>;
-  /** Closes the channel at once; what runs there is not told, beyond the end of its streams. */
+  /**
+   * Closes the channel at once; what runs there is not told, beyond the end of its streams, and keeps its place among the
+   * sessions of the server until it ends.
+   */
   destroy(): void;
 }
 
-/** Calls reject with a Failure: `E_CONNECT` where the connection is over, `E_DENIED` where the server forbids it. */
+/**
+ * Calls reject with a Failure: `E_CONNECT` where the connection is over (`E_ABORTED` where this side ended it),
+ * `E_DENIED` where the server forbids it, `E_TIMEOUT` where it does not answer for ten seconds.
+ */
 export interface Wire {
   /** Starts a command through the user's login shell: quote it. `E_CONNECT` also when there is no free session. */
   exec(command: string): Promise<WireSession>;

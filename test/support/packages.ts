@@ -37,6 +37,7 @@ const needed: Readonly<Record<string, string>> = {
   'ssh-keygen': 'openssh-client',
   sudo: 'sudo',
   busybox: 'busybox',
+  logrotate: 'logrotate',
 };
 
 const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;

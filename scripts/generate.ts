@@ -90,7 +90,8 @@ function optionsTable(collector: Collector): string {
 
 /** What is sent without options: what the default of `include` matches, or everything where there is no such option. */
 function isDefault(collector: Collector): (name: string) => boolean {
-  const { include } = collector.options.parse({}) as { readonly include?: unknown };
+  // One that must be told something has no defaults to look at.
+  const { include } = (collector.options.safeParse({}).data ?? {}) as { readonly include?: unknown };
   return Array.isArray(include) ? matcher(include.map(String)) : () => true;
 }
 

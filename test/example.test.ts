@@ -77,6 +77,11 @@ describe('config/example.yaml', () => {
       'htb@local',
       'ovs@local',
       'rabbitmq@local',
+      'link@local',
+      'process@local',
+      'nagios@local',
+      'exec@local',
+      'ovs_kmod@local',
     ]);
     expect(targets.get('local')).toEqual({ type: 'local', name: 'hv01' });
     expect(before.get('local')).toEqual({ type: 'local' });

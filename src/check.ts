@@ -129,6 +129,7 @@ async function reached(target: Target, clock: Clock): Promise<readonly Verdict[]
     controller.abort(new Failure('E_TIMEOUT', `the target did not answer within ${REACH_MS / 1000} s`));
   });
   try {
+    await target.reach?.(controller.signal);
     return (await target.check?.(controller.signal)) ?? [];
   } finally {
     cancel();

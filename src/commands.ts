@@ -3,9 +3,10 @@ import { checkAll, describeConfig } from './check.ts';
 import { systemClock } from './clock.ts';
 import { type Config, defaultConfigFile, loadConfig } from './config.ts';
 import { targetName } from './config-faults.ts';
-import { builtIn, openTarget } from './daemon.ts';
+import { builtIn } from './daemon.ts';
 import { Failure } from './errors.ts';
 import { hider } from './log.ts';
+import { openTarget } from './open-target.ts';
 import { printable } from './text.ts';
 import { explain, traceJson, traceText } from './trace.ts';
 

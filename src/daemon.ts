@@ -7,11 +7,11 @@ import type { Collector } from './collector.ts';
 import { type Config, loadConfig, type SinkConfig } from './config.ts';
 import { targetName } from './config-faults.ts';
 import { type Events, startEvents } from './events/events.ts';
-import { localTarget } from './hosts/local.ts';
 import type { Target } from './hosts/target.ts';
 import { createJobSet } from './job-set.ts';
 import type { Logger } from './log.ts';
 import { basePath, createNaming } from './naming.ts';
+import { openTarget, settingsOf } from './open-target.ts';
 import { startTicking } from './schedule.ts';
 import { probeProcess, sinkSamples } from './self.ts';
 import { carbonSink } from './sinks/carbon.ts';
@@ -26,11 +26,6 @@ import { version } from './version.ts';
 import { createClaims } from './vet.ts';
 
 export const builtIn: ReadonlyMap<string, Collector> = registry;
-
-/** `withheld`: the variables that programs must not see; asked at each run, as a reload may add some. */
-export function openTarget(key: string, config: Config, withheld = () => config.variables): Target {
-  return localTarget(targetName(key, config.targets), { withheld });
-}
 
 export interface Daemon {
   /** Reads the file again. An invalid one changes nothing; resolves with whether it was taken. */
@@ -102,15 +97,15 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       (sink) => sink.name,
       (sink) => openSink(sink),
     );
-    const wantedTargets = [...next.targets].map(([key, target]) => ({ key, target }));
     const newTargets = keep(
       targets,
-      wantedTargets,
+      settingsOf(next),
       ({ key }) => key,
       ({ key }) => openTarget(key, next, () => config.variables),
     );
     state.use(next.state);
     turns.setLimit(next.maxRuns);
+    for (const message of next.problems) log('config:problem', { message });
     config = next;
     sinks = newSinks.kept;
     targets = newTargets.kept;

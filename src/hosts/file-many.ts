@@ -1,9 +1,9 @@
 /** Many small files, a part of a large one, and the names in a directory: of this machine, within a deadline. */
-import { close, closeSync, fstat, open, openSync, read, readdir } from 'node:fs';
+import { close, closeSync, fstat, fstatSync, open, openSync, read, readdir } from 'node:fs';
 import { promisify } from 'node:util';
 import { asFailure, type Failure } from '../errors.ts';
 import type { FilePart } from '../host.ts';
-import { directoryFailure, type FileRead, FLAGS, guarded, irregularFailure, readWhole, tooLarge } from './file.ts';
+import { directoryFailure, type FileRead, FLAGS, guarded, irregularFailure, readWhole } from './file.ts';
 
 /** Attributes of sysfs have at most a page. */
 export const SMALL_BYTES = 64 * 1024;
@@ -32,22 +32,35 @@ export function readMany(paths: readonly string[], deadline: AbortSignal): FileR
 
 function readSmall(path: string, deadline: AbortSignal): FileRead<string> {
   if (!path.startsWith('/sys/')) return readWhole(path, deadline, SMALL_BYTES, SMALL_CHUNK_BYTES);
-  return guarded(path, deadline, () => readAttribute(path));
+  return guarded(path, deadline, async () => {
+    const text = await readAttribute(path);
+    if (text !== undefined) return text;
+    const { answer, ended } = readWhole(path, deadline, SMALL_BYTES, SMALL_CHUNK_BYTES);
+    await Promise.allSettled([answer, ended]);
+    return answer;
+  });
 }
 
 /**
  * An attribute of sysfs, which is one read(2) of at most a page. To open it asks no driver, so only the read needs a
  * thread: of ten thousand attributes, the way to the thread and back is most of the cost.
+ *
+ * Undefined: it takes more than one read. Attributes have a size, which is a page or what they are at most; files of
+ * cgroups, debugfs and tracefs, which are mounted below /sys too, have none and come in pieces of any length.
  */
-function readAttribute(path: string): Promise<string> {
+function readAttribute(path: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const fd = openSync(path, FLAGS);
-    const buffer = Buffer.allocUnsafe(SMALL_CHUNK_BYTES + 1);
+    if (fstatSync(fd).size === 0) {
+      closeSync(fd);
+      resolve(undefined);
+      return;
+    }
+    const buffer = Buffer.allocUnsafe(SMALL_CHUNK_BYTES);
     read(fd, buffer, 0, buffer.length, null, (error, length) => {
       closeSync(fd);
       if (error !== null) reject(error.code === 'EISDIR' ? directoryFailure(path) : error);
-      else if (length > SMALL_CHUNK_BYTES) reject(tooLarge(path, SMALL_CHUNK_BYTES));
-      else resolve(buffer.toString('utf8', 0, length));
+      else resolve(length < SMALL_CHUNK_BYTES ? buffer.toString('utf8', 0, length) : undefined);
     });
   });
 }

@@ -45,6 +45,8 @@ const UNTRUSTED = new Set([
 
 /** The client's errors hold the request with its headers, so none of them is kept as a cause. */
 export function requestFailure(thrown: unknown, { protocol, hostname }: URL, url: string): Failure {
+  // What made the connection has said why there is none.
+  if (thrown instanceof Error && thrown.cause instanceof Failure) return located(thrown.cause, url);
   const code = rootCode(thrown);
   const failure = (kind: 'E_AUTH' | 'E_CONNECT' | 'E_TIMEOUT', message: string): Failure =>
     new Failure(kind, `${url}${message}`, { url });

@@ -18,12 +18,20 @@ const REASON_MS = 1000;
 /** Of a connection that says nothing at all. */
 const SILENCE_MS = 15_000;
 
-export async function getJson(url: string, options: Bounded, deadline: AbortSignal): Promise<unknown> {
+/** Who makes the connections, where it is not this machine, or where they are kept. */
+export interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+type Bounds = Bounded & { readonly agents?: Agents };
+
+export async function getJson(url: string, options: Bounds, deadline: AbortSignal): Promise<unknown> {
   const { body, html, secrets } = await get(url, 'application/json', options, deadline);
   return jsonOf(body, html, withoutSecrets(url), secrets);
 }
 
-export async function getText(url: string, options: Bounded, deadline: AbortSignal): Promise<string> {
+export async function getText(url: string, options: Bounds, deadline: AbortSignal): Promise<string> {
   const { body, html, secrets } = await get(url, 'text/plain, */*;q=0.5', options, deadline);
   return textOf(body, html, withoutSecrets(url), secrets);
 }
@@ -36,7 +44,7 @@ interface Answer {
   readonly secrets: readonly string[];
 }
 
-async function get(text: string, accept: string, options: Bounded, deadline: AbortSignal): Promise<Answer> {
+async function get(text: string, accept: string, options: Bounds, deadline: AbortSignal): Promise<Answer> {
   return withPatience(text, options.timeoutMs, deadline, (until) => ask(text, accept, options, until));
 }
 
@@ -61,14 +69,15 @@ export async function withPatience<Result>(
   }
 }
 
-async function ask(text: string, accept: string, options: Bounded, until: AbortSignal): Promise<Answer> {
+async function ask(text: string, accept: string, options: Bounds, until: AbortSignal): Promise<Answer> {
   const shown = withoutSecrets(text);
   const identity = await credentialsOf(text, options, until);
   if (until.aborted) throw located(until.reason as Failure, shown);
   let sending: Sending | undefined;
   try {
     const headers = { accept, ...identity.headers, ...options.headers };
-    sending = await send({ identity, headers, silenceMs: SILENCE_MS }, until);
+    const { agents } = options;
+    sending = await send({ identity, headers, silenceMs: SILENCE_MS, ...(agents && { agents }) }, until);
     return await answerOf(sending, await sending.response, shown, options, identity);
   } catch (thrown) {
     if (until.aborted) throw located(until.reason as Failure, shown);
@@ -85,7 +94,7 @@ export interface Order {
   /** Makes it a POST. */
   readonly body?: string;
   /** Keeps connections; else each request has its own. */
-  readonly agents?: { readonly http: HttpAgent; readonly https: HttpsAgent };
+  readonly agents?: Agents;
   /** How long the connection may say nothing at all, where it is not the deadline that ends it. */
   readonly silenceMs?: number;
 }

@@ -36,4 +36,5 @@ COPY config ./config
 # A number, so that Kubernetes can tell that it is not root (runAsNonRoot).
 USER 65534:65534
 # The configuration is /etc/edgestatd/edgestatd.yaml where it is mounted, else config/edgestatd.yaml.
-ENTRYPOINT ["node", "dist/src/bin.js", "run"]
+# A small young generation: what a run leaves behind is given back sooner.
+ENTRYPOINT ["node", "--max-semi-space-size=4", "dist/src/bin.js", "run"]

@@ -11,8 +11,20 @@ import { htb } from './htb.ts';
 import { idle } from './idle.ts';
 import { loss } from './loss.ts';
 import { rabbitmqBench } from './rabbitmq.ts';
+import { ssh } from './ssh.ts';
 
-const benches = { loss, cost, idle, day, htb, flows, rabbitmq: rabbitmqBench, events, carbon: carbonBench } as const;
+const benches = {
+  loss,
+  cost,
+  idle,
+  day,
+  htb,
+  flows,
+  rabbitmq: rabbitmqBench,
+  events,
+  carbon: carbonBench,
+  ssh,
+} as const;
 const asked = process.argv.slice(2);
 for (const name of asked) {
   if (name in benches) continue;

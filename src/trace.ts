@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { Collector, Hop, Trace } from './collector.ts';
 import type { Config } from './config.ts';
 import { asFailure, type Failure } from './errors.ts';
+import { quoteWord } from './hosts/quote.ts';
 import type { Target } from './hosts/target.ts';
 import { printable, quoted } from './text.ts';
 import { visit } from './visit.ts';
@@ -131,13 +132,9 @@ function hopLines({ kind, identity, facts, command, broken }: Hop): string[] {
     if (value !== undefined) lines.push(`${indent}${name.replaceAll('_', ' ')}: ${value}`);
   }
   if (broken !== undefined) lines.push(`${indent}BROKEN HERE: ${broken}`);
-  if (command !== undefined) lines.push(`${indent}$ ${command.map(shellWord).join(' ')}`);
+  if (command !== undefined)
+    lines.push(`${indent}$ ${command.map((word) => quoteWord(word.replaceAll('\0', ''))).join(' ')}`);
   return lines;
-}
-
-/** As a person can paste it. */
-function shellWord(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** `[{target, collector, subject, chains: [[{kind, identity, facts, command, broken}]], problems}]`. */

@@ -13,7 +13,7 @@ export interface Turns {
 /** Far longer than a machine that answers takes, and short enough that a hundred frozen ones hold nobody up. */
 const HOLD_MS = 500;
 
-export function createTurns(atOnce: number, clock: Clock): Turns {
+export function createTurns(atOnce: number, clock: Clock, holdMs = HOLD_MS): Turns {
   let limit = atOnce;
   let atWork = 0;
   const waiting = new Set<() => void>();
@@ -28,7 +28,7 @@ export function createTurns(atOnce: number, clock: Clock): Turns {
       atWork -= 1;
       next();
     };
-    const cancel = clock.after(HOLD_MS, end);
+    const cancel = clock.after(holdMs, end);
     return end;
   };
   const next = (): void => {

@@ -19,7 +19,10 @@ export async function visit<Value>(
   try {
     return await within(
       controller.signal,
-      Promise.resolve().then(() => work(host)),
+      Promise.resolve().then(async () => {
+        await target.reach?.(controller.signal);
+        return work(host);
+      }),
     );
   } finally {
     cancel();

@@ -37,11 +37,12 @@ async function checkSource(host: Host, options: TreeOptions): Promise<Verdict[]>
     try {
       return readable('netlink', await readTrees(host, { ...options, source: 'netlink' }));
     } catch (thrown) {
-      const isReplaced = options.source === 'auto' && asFailure(thrown).code === 'E_NOT_FOUND';
-      const level = isReplaced ? 'warn' : 'fail';
-      const instead = level === 'warn' ? '; tc is used instead' : '';
-      verdicts.push({ level, text: `netlink: ${told(thrown)}${instead}` });
-      if (level === 'fail') return verdicts;
+      const { code, message } = asFailure(thrown);
+      const isReplaced = options.source === 'auto' && code === 'E_NOT_FOUND';
+      if (!isReplaced) return [...verdicts, { level: 'fail', text: `netlink: ${told(thrown)}` }];
+      // Of another machine that is as it should be.
+      if (!message.includes('this machine alone'))
+        verdicts.push({ level: 'warn', text: `netlink: ${told(thrown)}; tc is used instead` });
     }
   }
   try {
@@ -97,17 +98,21 @@ async function withoutDatabase(host: Host, database: string, failure: Failure): 
     return { level: 'warn', text: `database: ${told(failure)}; ${meaning}` };
   }
   if (code !== 'E_DENIED') return { level: 'fail', text: `database: ${told(failure)}` };
-  return { level: 'fail', text: `database: ${told(failure)}; ${await whoMay(host, database)}` };
+  return { level: 'fail', text: `database: ${told(failure)}${await whoMay(host, database, failure)}` };
 }
 
 /** To connect is to write, and Open vSwitch mostly makes sockets of the mode 750, with which their group may not. */
-async function whoMay(host: Host, socket: string): Promise<string> {
+async function whoMay(host: Host, socket: string, failure: Failure): Promise<string> {
+  // Of another machine the failure has said it.
+  if (failure.message.includes('group')) return '';
   const text = await host.run(['stat', '-L', '-c', '%a %U %G', socket]).catch(() => '');
   const [, mode = '', owner = '', group = ''] = /^([0-7]{3,4}) (\S+) (\S+)\s*$/.exec(text) ?? [];
-  if (mode === '') return 'run as its owner, or as root';
+  if (mode === '') return '; run as its owner, or as root';
   const mayGroup = (Number.parseInt(mode, 8) & 0o020) !== 0;
   const found = `it is ${quoted(owner)}’s with the mode ${mode}`;
-  return mayGroup ? `${found}: add this user to the group ${quoted(group)}` : `${found}: run as that user, or as root`;
+  return mayGroup
+    ? `; ${found}: add this user to the group ${quoted(group)}`
+    : `; ${found}: run as that user, or as root`;
 }
 
 async function checkFlows(host: Host, topology: Topology, options: OvsOptions): Promise<Verdict[]> {
@@ -127,7 +132,8 @@ async function checkFlows(host: Host, topology: Topology, options: OvsOptions): 
       } else verdicts.push({ level: 'ok', text: `${subject}: ${flows ?? 'an unknown number of'} flows` });
     } catch (thrown) {
       const isDenied = asFailure(thrown).code === 'E_DENIED';
-      const advice = isDenied ? `; ${await whoMay(host, `${options.rundir}/${bridge.name}.mgmt`)}` : '';
+      const socket = `${options.rundir}/${bridge.name}.mgmt`;
+      const advice = isDenied ? await whoMay(host, socket, asFailure(thrown)) : '';
       verdicts.push({ level: 'fail', text: `${subject}: ${told(thrown)}${advice}` });
     }
   }

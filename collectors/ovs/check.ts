@@ -41,7 +41,8 @@ function rhythmOf(seconds: number, intervalMs: number | undefined): Verdict {
 
 async function databaseTrouble({ host, options }: Tried, thrown: unknown): Promise<Verdict> {
   const { code, message } = asFailure(thrown);
-  if (code !== 'E_DENIED') return { level: 'fail', text: `${code}: ${message}` };
+  // Of another machine the failure has said whose it is.
+  if (code !== 'E_DENIED' || message.includes('group')) return { level: 'fail', text: `${code}: ${message}` };
   const owner = await host.run(['stat', '-c', '%U:%G %a', '--', databaseSocket(options)]).catch(() => '');
   const told = owner === '' ? '' : `; it belongs to ${quoted(owner.trim())}`;
   return {
@@ -61,7 +62,10 @@ async function daemonVerdict({ host, options: { rundir } }: Tried, name: (typeof
     }
   } catch (thrown) {
     const { code, message } = asFailure(thrown);
-    const advice = code === 'E_DENIED' ? '; its control socket is for root, or for the user that it runs as' : '';
+    const advice =
+      code === 'E_DENIED' && !message.includes('group')
+        ? '; its control socket is for root, or for the user that it runs as'
+        : '';
     return { level: name === 'ovs-vswitchd' ? 'fail' : 'warn', text: `${code}: ${message}${advice}` };
   }
 }

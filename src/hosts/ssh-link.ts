@@ -1,6 +1,7 @@
 /** The connection of one machine, which outlives runs: opened at first use, kept, and opened again after an end. */
 import type { Clock } from '../clock.ts';
 import { asFailure, Failure } from '../errors.ts';
+import type { Turns } from '../turns.ts';
 import { dial as dialSsh } from './ssh.ts';
 import { placeOf } from './ssh-failures.ts';
 import type { SshSettings } from './ssh-options.ts';
@@ -13,6 +14,8 @@ export interface Surroundings {
   readonly random?: () => number;
   /** The connection of the machine on the way: shared with all others that go through it, and not closed by this one. */
   readonly through?: Link | undefined;
+  /** Waits until an attempt may begin; what it answers is called when that is over. */
+  readonly turn?: Turns['take'];
   readonly dial?: (settings: SshSettings, until: AbortSignal, through?: Wire) => Promise<Wire>;
 }
 
@@ -26,7 +29,7 @@ const STABLE_MS = 10_000;
 const LONGEST_PAUSE_AFTER_LOGIN_MS = 5000;
 
 export function createLink(settings: SshSettings, around: Surroundings): Link {
-  const { clock, random = Math.random, through, dial = dialSsh } = around;
+  const { clock, random = Math.random, through, turn, dial = dialSsh } = around;
   let open: Wire | undefined;
   let attempt: Promise<Wire> | undefined;
   let control = new AbortController();
@@ -67,6 +70,7 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
       const failure = asFailure(thrown);
       throw new Failure(failure.code, `${placeOf(settings)} is not reached: ${failure.message}`, { cause: failure });
     });
+    const endTurn = (await turn?.(signal)) ?? ((): void => {});
     const limit = new Failure('E_TIMEOUT', `${placeOf(settings)} did not answer in time`);
     const cancel = clock.after(ATTEMPT_MS, () => abort(limit));
     try {
@@ -77,6 +81,7 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
       throw failure;
     } finally {
       cancel();
+      endTurn();
     }
   };
 

@@ -1,7 +1,6 @@
 /** The connections of all SSH targets: a machine that is a target and on the way to hundreds of others has one. */
 import type { Clock } from '../clock.ts';
 import { createTurns } from '../turns.ts';
-import { dial as dialSsh } from './ssh.ts';
 import { createLink, type Surroundings } from './ssh-link.ts';
 import type { SshSettings } from './ssh-options.ts';
 import type { Link } from './ssh-wire.ts';
@@ -25,25 +24,19 @@ interface Shared {
 
 /** Each takes some 15 ms of a core: after a failure of the network all targets come back at once. */
 const LOGINS_AT_ONCE = 16;
+/** One that takes longer waits for its machine, and others begin. */
+const LOGIN_MS = 1000;
 
-export function createLinks(clock: Clock, dial: NonNullable<Surroundings['dial']> = dialSsh): Links {
+export function createLinks(clock: Clock, dial?: Surroundings['dial']): Links {
   const all = new Map<string, Shared>();
-  const turns = createTurns(LOGINS_AT_ONCE, clock);
-  const dialInTurn: typeof dial = async (settings, until, through) => {
-    const end = await turns.take(until);
-    try {
-      return await dial(settings, until, through);
-    } finally {
-      end();
-    }
-  };
+  const { take: turn } = createTurns(LOGINS_AT_ONCE, clock, LOGIN_MS);
 
   const take = (settings: SshSettings): TakenLink => {
     const id = idOf(settings);
     let shared = all.get(id);
     if (shared === undefined) {
       const way = settings.through === undefined ? undefined : take(settings.through);
-      const link = createLink(settings, { clock, through: way?.link, dial: dialInTurn });
+      const link = createLink(settings, { clock, through: way?.link, turn, ...(dial === undefined ? {} : { dial }) });
       shared = { link, way, users: 0 };
       all.set(id, shared);
     }

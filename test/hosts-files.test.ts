@@ -1,5 +1,5 @@
 /** Directories, parts of files and many small files of this machine. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,14 @@ it('reads many small files in their order, each with its own failure', async () 
   expect(await host.readFiles([])).toEqual([]);
   const attributes = ['mtu', 'operstate'].map((name) => `/sys/class/net/lo/${name}`);
   expect(await host.readFiles(attributes)).toEqual([expect.stringMatching(/^[0-9]+\n$/), 'unknown\n']);
+});
+
+/** Megabytes, which the kernel gives in pieces of a page. Not every kernel has it. */
+const LARGE = '/sys/kernel/btf/vmlinux';
+const hasLarge = spawnSync('head', ['-c', '70000', LARGE]).stdout?.length === 70_000;
+
+it.skipIf(!hasLarge)('takes no piece of a file below /sys for the whole of it', async () => {
+  expect(await host.readFiles([LARGE])).toEqual([failure('E_OUTPUT_SIZE', '65536')]);
 });
 
 it('reads a part of a file, and knows it again under another name', async () => {

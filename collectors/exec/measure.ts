@@ -37,8 +37,9 @@ export function measure(
 
   for (const value of values) {
     let isDeclared = false;
+    const parts = partsOf(value.name, format);
     for (const { one, labelsOf } of matches) {
-      const own = labelsOf(value);
+      const own = labelsOf(value, parts);
       if (own === undefined) continue;
       isDeclared = true;
       found.add(one);
@@ -94,24 +95,28 @@ function numberOf(value: Value, one: Declared): number | bigint | string {
   return taken;
 }
 
-/** The labels of a value that is meant, or undefined. */
+/** A star stands for no more than a part: of Graphite's paths a segment. */
+function partsOf(name: string, format: ExecOptions['format']): readonly string[] {
+  return format === 'graphite' ? name.split('.') : [name];
+}
+
+/** The labels of a value that is meant, or undefined. Thousands of values are held against each declaration. */
 function labelReader(
   { from, labels }: Declared,
   format: ExecOptions['format'],
-): (value: Value) => Readonly<Record<string, string | undefined>> | undefined {
+): (value: Value, parts: readonly string[]) => Readonly<Record<string, string | undefined>> | undefined {
   if (format === 'json') {
     return ({ name, labels: given = {} }) => {
       if (name !== from || Object.keys(given).some((label) => !labels.includes(label))) return undefined;
       return Object.fromEntries(labels.map((label) => [label, Object.hasOwn(given, label) ? given[label] : undefined]));
     };
   }
-  const parts = format === 'graphite' ? from.split('.') : [from];
-  return ({ name }) => {
-    const found = format === 'graphite' ? name.split('.') : [name];
-    if (found.length !== parts.length) return undefined;
+  const wanted = partsOf(from, format).map((part) => part.split('*'));
+  return (_value, parts) => {
+    if (parts.length !== wanted.length) return undefined;
     const stars: string[] = [];
-    for (const [index, part] of parts.entries()) {
-      const caught = starsIn(part.split('*'), found[index] ?? '');
+    for (const [index, literals] of wanted.entries()) {
+      const caught = starsIn(literals, parts[index] ?? '');
       if (caught === undefined) return undefined;
       stars.push(...caught);
     }

@@ -76,11 +76,11 @@ const contextOf = (host: Host, given: object) => ({
   ...{ host, options: link.options.parse(given), atMs: 0, readAtMs: 0, elapsedMs: () => 0 },
 });
 async function collect({ host }: Machine, given: object = {}) {
-  const { samples, problems = [] } = await link.collect(contextOf(host, given));
+  const { samples, problems = [], unread } = await link.collect(contextOf(host, given));
   const values = new Map(samples.map(({ metric, labels, value }) => [`${labels.interface}.${metric.name}`, value]));
   const kinds = Object.fromEntries(samples.map(({ labels }) => [labels.interface, labels.kind]));
   const masters = Object.fromEntries(samples.map(({ labels }) => [labels.interface, labels.master]));
-  return { samples, values, kinds, masters, problems };
+  return { samples, values, kinds, masters, problems, unread };
 }
 const messages = (problems: readonly Failure[]): string[] => problems.map(({ code, message }) => `${code} ${message}`);
 
@@ -161,6 +161,24 @@ test('kinds are told apart, and looked at closely once', async () => {
   one.files.delete('/sys/class/net/tap0/tun_flags');
   one.files.set('/sys/class/net/tap0/device/uevent', 'DRIVER=x\n');
   expect((await collect(one, { exclude: [] })).kinds.tap0).toBe('physical');
+});
+
+test('of more veths than are looked at in one run, none has a made-up speed meanwhile', async () => {
+  const veths = Array.from({ length: 40 }, (_, index) => [
+    `c${index}`,
+    nic(`c${index}`, 10 + index, { iflink: `${900 + index}\n`, speed: '10000\n', duplex: 'full\n' }),
+  ]);
+  const one = machine({
+    eth0: nic('eth0', 2, { 'device/uevent': 'DRIVER=x\n', speed: '1000\n' }),
+    ...Object.fromEntries(veths),
+  });
+  for (const known of [16, 32, 40]) {
+    const { kinds, values } = await collect(one, { exclude: [] });
+    expect(Object.values(kinds).filter((kind) => kind === 'veth')).toHaveLength(known);
+    expect([...values.keys()].filter((key) => /link_bits_per_second|half_duplex/.test(key))).toEqual([
+      'eth0.link_bits_per_second',
+    ]);
+  }
 });
 
 test('a kernel that did not use Open vSwitch has no internal devices of it', async () => {
@@ -263,6 +281,9 @@ test('either of the two places alone tells what it has; without both the run fai
     false,
     1,
   ]);
+  // However long that lasts, no 0 is made of what the other one told before; what is gone from both may end.
+  expect([states.unread, counts.unread]).toEqual([[{ interface: 'eth0' }], [{ interface: 'eth0' }]]);
+  expect((await collect(one)).unread).toEqual([]);
   await expect(collect({ ...one, host: absentHost })).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
 });
 

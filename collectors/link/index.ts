@@ -47,6 +47,7 @@ export const link = defineCollector<LinkOptions>({
         ...attributes.problems,
         ...ofProc.problems,
       ],
+      unread: halfRead(look, foreign, wanted),
     };
   },
   check: checkLink,
@@ -73,6 +74,20 @@ async function disagreement(
   const agreement = await compare(host, options, witnesses(inSys, dev.names, wanted));
   memory.agreed = agreement.kind === 'same';
   return agreement.kind === 'foreign' ? agreement.failure : undefined;
+}
+
+/**
+ * Interfaces that one of the two places tells of, while the other one tells nothing. However long that lasts, what it told
+ * before is not known, and does not end: a final 0 would say that the link is down.
+ */
+function halfRead(
+  { inSys, dev }: Look,
+  foreign: Failure | undefined,
+  wanted: (name: string) => boolean,
+): NonNullable<Reading['unread']> {
+  const isHalf = foreign !== undefined || inSys === undefined || dev === undefined;
+  const names = isHalf ? (dev?.names ?? inSys ?? []) : [];
+  return [...names].filter(wanted).map((name) => ({ interface: name }));
 }
 
 interface OfProc extends Bonds {

@@ -46,7 +46,8 @@ export function linkSamples(link: Interface, labels: LinkLabels): Sample[] {
   const isOn = flags === undefined ? undefined : flags & IFF_UP;
   const [ups, downs] = [read('carrier_up_count', naturalOf), read('carrier_down_count', naturalOf)];
   const both = ups === undefined || downs === undefined ? undefined : ups + downs;
-  const speed = hasSpeed(kind) ? read('speed', speedOf) : undefined;
+  // Of one whose kind is not known yet it may be made up.
+  const speed = kind !== undefined && hasSpeed(kind) ? read('speed', speedOf) : undefined;
   // Without a speed, kernels before 3.9 call whatever a driver does not know one of the two.
   const half = speed === undefined ? undefined : read('duplex', halfDuplexOf);
   const pairs: Pair[] = [

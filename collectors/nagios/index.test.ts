@@ -256,7 +256,7 @@ test('lines that are none are one problem with the first of them, and counted', 
   expect(problems).toHaveLength(1);
   expect(problems[0]).toMatchObject({ code: 'E_PARSE', evidence: { path: LOG, count: 3, text: '\x7fELF\u202e"x"' } });
   expect(problems[0]?.message).toBe(
-    '"/var/log/nagios/nagios.log": 3 lines could not be read, the first is "\\u007fELF\\u202e\\"x\\"": ' +
+    '"/var/log/nagios/nagios.log": lines could not be read, the first is "\\u007fELF\\u202e\\"x\\"": ' +
       'expected "[seconds since 1970] " in front; is this the log of Nagios, Icinga 1 or Naemon?',
   );
   expect(sent).toMatchObject({ unreadable_lines: 3, 'host.down.hard.alerts': 2, lines: 5 });
@@ -345,4 +345,19 @@ test('outside of a job runs know of each other by their target', async () => {
   expect(await totalOf()).toBe(0);
   disk.append(LOG, service('a', 'b', 'OK'));
   expect(await totalOf()).toBe(1);
+});
+
+test('a log that is none, with other lines in each run, is one problem until there are none', async () => {
+  const { job, write } = started(line('LOG VERSION: 2.0'));
+  await job.run();
+  const told: string[] = [];
+  for (const text of ['a wild line\n', 'another\nand one more\n', '', 'a third\n']) {
+    write(text === '' ? line('x') : text);
+    told.push((await job.run()).problems.map(({ message }) => message).join());
+  }
+  const [first = '', second, none, last] = told;
+  expect(first).toContain('lines could not be read, the first is "a wild line"');
+  expect(second).toBe(first);
+  expect(none).toBe('');
+  expect(last).toContain('the first is "a third"');
 });

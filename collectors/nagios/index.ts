@@ -10,7 +10,7 @@ import { type NagiosOptions, options, SERIES_OF_ONE } from './options.ts';
 import { advised, lostMemory, problemsOf, scoped } from './problems.ts';
 import { newBudget } from './read.ts';
 import { archiveOf } from './rotated.ts';
-import { createTally, selection, type Tally } from './tally.ts';
+import { createTally, selection, type Tally, type Told } from './tally.ts';
 
 export const nagios = defineCollector<NagiosOptions>({
   name: 'nagios',
@@ -32,11 +32,13 @@ interface Session {
   confirmed: string | undefined;
   /** The text that was written last: it is handed on, or its run failed. */
   written: string | undefined;
+  /** The line that is shown for those that cannot be read, for as long as there are some. */
+  shown: Told['firstUnreadable'];
   close(): void;
 }
 
 function sessionOf(host: Host, options: NagiosOptions): Session {
-  const make = (): Session => ({ confirmed: undefined, written: undefined, close: () => {} });
+  const make = (): Session => ({ confirmed: undefined, written: undefined, shown: undefined, close: () => {} });
   return host.keep(`nagios ${JSON.stringify(options)}`, make);
 }
 
@@ -65,7 +67,13 @@ async function read(context: Context<NagiosOptions>): Promise<Reading> {
   const followed = await follow(host, where, { memory: known, tally, budget });
   // What did not change is not written to the disk again.
   if (textOf(known) !== before) write(known);
+  tally.told.firstUnreadable = session.shown = shownOf(tally.told.firstUnreadable, session.shown);
   return readingOf(known, options, tally, followed);
+}
+
+/** The same line as before where it says the same: a log that is none has others in each run, and is told once. */
+function shownOf(now: Told['firstUnreadable'], before: Told['firstUnreadable']): Told['firstUnreadable'] {
+  return now !== undefined && now.why === before?.why ? before : now;
 }
 
 /** Counting begins at the end of the log; what stands before it tells which states there are. */

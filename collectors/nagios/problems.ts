@@ -20,8 +20,7 @@ export function problemsOf(told: Told, memory: Memory, { log, maxSeries }: Nagio
     void problems.push(new Failure(code, message, { path: log, ...evidence, labels: NOTHING }));
   if (told.firstUnreadable !== undefined) {
     const { text, why } = told.firstUnreadable;
-    const many = told.unreadable === 1 ? 'a line' : `${told.unreadable} lines`;
-    const message = `${quoted(log)}: ${many} could not be read, the first is ${quoted(text)}: ${why}`;
+    const message = `${quoted(log)}: lines could not be read, the first is ${quoted(text)}: ${why}`;
     add('E_PARSE', message, { text, count: told.unreadable });
   }
   if (memory.isCrowded) {

@@ -180,6 +180,54 @@ describe('the pending kernel', () => {
   });
 });
 
+describe('what is for root, where edgestatd is not', () => {
+  const bls = `set default="\${saved_entry}"\nblscfg\nmenuentry 'Other' {\n\tlinux /vmlinuz-${K} ro\n}\n`;
+  const entries = '/boot/loader/entries';
+  test.each([
+    ['the chosen entry', { '/boot/grub/grub.cfg': grubOf(K), '/boot/grub/grubenv': denied('grubenv') }, {}],
+    ['the entries', { '/boot/grub/grub.cfg': bls }, { [entries]: denied('entries') }],
+    [
+      'one of the entries',
+      { '/boot/grub/grub.cfg': bls, [`${entries}/b.conf`]: denied('b.conf') },
+      { [entries]: ['b.conf'] },
+    ],
+    [
+      'the menu of EFI',
+      { '/boot/grub/grub.cfg': missing('grub.cfg'), '/boot/grub2/grub.cfg': grubOf(K) },
+      { '/sys/firmware/efi': [], '/boot/efi/EFI': denied('EFI') },
+    ],
+    ['another configuration', { '/boot/grub2/grub.cfg': denied('grub.cfg') }, {}],
+  ] as const)('%s makes the next kernel unknown: another one would be a guess', async (_, files, directories) => {
+    const made = debian(K);
+    const { values, problems } = await machine({
+      ...made,
+      files: { ...made.files, ...files },
+      directories: { ...made.directories, ...directories },
+    }).run();
+    expect(values).toMatchObject({ match_running: 1 });
+    expect(values).not.toHaveProperty('match_pending');
+    expect(problems).toEqual([expect.stringMatching(/^E_DENIED match_pending: .*; it is for root$/)]);
+  });
+
+  test('the menu of EFI is needed by nobody where Debian’s is there', async () => {
+    const made = debian(K);
+    const directories = { ...made.directories, '/sys/firmware/efi': [], '/boot/efi/EFI': denied('EFI') };
+    expect(await machine({ ...made, directories }).run()).toMatchObject({ values: { match_pending: 1 }, problems: [] });
+  });
+});
+
+test('a modinfo that does not know other kernels (BusyBox) is none', async () => {
+  const usage = "modinfo: invalid option -- 'k'\nBusyBox v1.35.0 multi-call binary.\n";
+  const made = debian(K2, { [`modinfo -k ${K2} openvswitch`]: [1, usage] });
+  const files = {
+    ...made.files,
+    [`/lib/modules/${K2}/modules.dep`]: 'kernel/net/openvswitch/openvswitch.ko: kernel/lib/libcrc32c.ko\n',
+  };
+  const { values, problems } = await machine({ ...made, files }).run();
+  expect(values).toMatchObject({ match_pending: 1, 'pending_reason in_tree': 1 });
+  expect(problems).toEqual([]);
+});
+
 describe('the running kernel', () => {
   test('what is loaded counts, not what is on disk; that they differ is told', async () => {
     const made = debian(K, { [`modinfo -k ${K} openvswitch`]: `${modinfo(K, '2.13.8')}srcversion: AAA\n` });

@@ -75,6 +75,8 @@ async function installedFor(
       return found ?? new Failure('E_PARSE', `modinfo printed no filename: ${quoted(stdout)}`, { argv });
     }
     if (/not found|could not find/i.test(stderr)) return 'none';
+    // BusyBox’s tells of the running kernel alone.
+    if (/(?:invalid|unrecognized) option/i.test(stderr)) return fromLists(host, at(`${MODULES}/${kernel}`));
     return new Failure('E_EXIT', `modinfo ended with status 1: ${quoted(stderr.trim())}`, {
       argv,
       exitCode: 1,

@@ -16,7 +16,8 @@ import { kernelRelease } from './parse.ts';
 /** A path below the root that is looked at. */
 export type At = (path: string) => string;
 
-const GRUB = ['/boot/grub2/grub.cfg', '/boot/grub/grub.cfg'];
+const DEBIANS = '/boot/grub/grub.cfg';
+const GRUB = ['/boot/grub2/grub.cfg', DEBIANS];
 const EXTLINUX = ['/boot/extlinux.conf', '/boot/extlinux/extlinux.conf'];
 const EFI = '/boot/efi/EFI';
 const BLS = '/boot/loader/entries';
@@ -40,21 +41,29 @@ export async function pendingKernel(host: Host, at: At, kernels: readonly string
     });
   const grub = async (path: string): Promise<Choice | undefined> => {
     const text = await read(path);
-    return text === undefined ? undefined : grubChoice(host, at, path, text);
+    const choice = text === undefined ? undefined : await grubChoice(host, at, path, text);
+    if (choice instanceof Failure) troubles.push(choice);
+    return choice instanceof Failure ? undefined : choice;
   };
   // The kernel's own, which every container has.
   const isEfi = await isThere(host, '/sys/firmware/efi');
   // On a machine that boots by EFI, /boot/grub2 may be what is left of another way to boot.
-  const vendors = isEfi ? await host.list(at(EFI)).catch(() => []) : [];
-  const efi = await Promise.all(vendors.map((vendor) => grub(`${EFI}/${vendor}/grub.cfg`)));
+  const vendors = isEfi ? await namesIn(host, at(EFI)) : [];
+  const efi = await Promise.all(
+    (vendors instanceof Failure ? [] : vendors).map((vendor) => grub(`${EFI}/${vendor}/grub.cfg`)),
+  );
   let choices = efi.filter((one) => one !== undefined);
   if (choices.length === 0) choices = (await Promise.all(GRUB.map(grub))).filter((one) => one !== undefined);
   for (const path of EXTLINUX) {
     const kernel = extlinuxKernel((await read(path)) ?? '');
     if (kernel !== undefined) choices.push({ path, kernel });
   }
+  // Debian's is read whichever way it boots; elsewhere the menu may be the one in /boot/efi, which is mostly for root.
+  if (vendors instanceof Failure && !choices.some(({ path }) => path === DEBIANS)) troubles.push(vendors);
   const [first] = choices;
-  if (first === undefined) return troubles[0] === undefined ? nothingFound(host, at) : denied(troubles[0]);
+  // What could not be read may be what the boot loader reads.
+  if (first === undefined || troubles.length > 0)
+    return troubles[0] === undefined ? nothingFound(host, at) : denied(troubles[0]);
   const releases = await Promise.all(choices.map((choice) => releaseOf(host, at, choice, kernels)));
   const [release = unclear(first)] = releases;
   const other = releases.findIndex((one) => one !== release && !(one instanceof Failure && release instanceof Failure));
@@ -65,6 +74,12 @@ export async function pendingKernel(host: Host, at: At, kernels: readonly string
 }
 
 const PENDING = 'the kernel of the next boot is not known';
+
+/** None: there is no such directory. */
+async function namesIn(host: Host, path: string): Promise<readonly string[] | Failure> {
+  const names = await host.list(path).catch(asFailure);
+  return names instanceof Failure && names.code === 'E_NOT_FOUND' ? [] : names;
+}
 
 async function isThere(host: Host, path: string): Promise<boolean> {
   return host.list(path).then(
@@ -98,23 +113,31 @@ function unclear({ path }: Choice): Failure {
 }
 
 /** Undefined: a configuration without a menu, which only says where the other one is. */
-async function grubChoice(host: Host, at: At, path: string, text: string): Promise<Choice | undefined> {
+async function grubChoice(host: Host, at: At, path: string, text: string): Promise<Choice | undefined | Failure> {
   const config = parseGrubConfig(text);
   if (config.isCut) return { path, kernel: '' };
   const menu: Entry[] = [...config.menu];
-  if (config.usesBls) menu.unshift(...(await blsEntries(host, at)));
+  const entries = config.usesBls ? await blsEntries(host, at) : [];
+  if (entries instanceof Failure) return entries;
+  menu.unshift(...entries);
   if (menu.length === 0) return undefined;
   const folder = path.slice(0, path.lastIndexOf('/'));
   const candidates = [`${folder}/grubenv`, '/boot/grub2/grubenv', '/boot/grub/grubenv'].map(at);
   const environments = await host.readFiles([...new Set(candidates)]);
-  const environment = parseEnvironment(environments.find((one) => typeof one === 'string') ?? '');
+  const found = environments.find((one) => typeof one === 'string' || one.code !== 'E_NOT_FOUND') ?? '';
+  // Without it another entry would be taken for the default.
+  if (typeof found !== 'string') return found;
+  const environment = parseEnvironment(found);
   return { path, kernel: chosenEntry(menu, config.choice(environment) ?? '0')?.kernel ?? '' };
 }
 
-async function blsEntries(host: Host, at: At): Promise<Entry[]> {
-  const names = (await host.list(at(BLS)).catch(() => [])).filter((name) => name.endsWith('.conf'));
-  const some = names.slice(0, MAX_ENTRIES);
+async function blsEntries(host: Host, at: At): Promise<Entry[] | Failure> {
+  const names = await namesIn(host, at(BLS));
+  if (names instanceof Failure) return names;
+  const some = names.filter((name) => name.endsWith('.conf')).slice(0, MAX_ENTRIES);
   const texts = await host.readFiles(some.map((name) => at(`${BLS}/${name}`)));
+  const unread = texts.find((text) => text instanceof Failure && text.code !== 'E_NOT_FOUND');
+  if (unread instanceof Failure) return unread;
   const entries = some.flatMap((name, index) => {
     const text = texts[index];
     return typeof text === 'string' ? [parseBlsEntry(name, text)] : [];

@@ -4,6 +4,8 @@ import { asFailure, Failure } from '../../src/errors.ts';
 import { openFilesLimit, parseStatus, type Status } from './parse.ts';
 
 export interface Details {
+  /** Since its stat was read. */
+  readonly hasEnded: boolean;
   readonly status: Status;
   readonly limit: number | undefined;
   /** Undefined: not asked for, or it ended meanwhile. */
@@ -29,9 +31,23 @@ export async function readDetails(
   return new Map(
     pids.map((pid, at) => {
       const status = parseStatus(textAt(2 * at));
-      return [pid, { status, limit: openFilesLimit(textAt(2 * at + 1)), openFiles: open.get(pid) }];
+      return [
+        pid,
+        {
+          hasEnded: isGone(texts[2 * at]),
+          status,
+          limit: openFilesLimit(textAt(2 * at + 1)),
+          openFiles: open.get(pid),
+        },
+      ];
     }),
   );
+}
+
+/** Its memory goes before its files in /proc do. */
+function isGone(status: string | Failure | undefined): boolean {
+  if (status instanceof Failure) return status.code === 'E_NOT_FOUND' || status.code === 'E_CONNECT';
+  return status === '' || /^State:\t[ZX]/m.test(status ?? '');
 }
 
 async function countOpen(host: Host, proc: string, pids: readonly number[]) {

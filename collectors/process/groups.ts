@@ -6,7 +6,7 @@ import { advance, type History, noHistory } from './history.ts';
 import type { Group } from './measure.ts';
 import { recogniser } from './names.ts';
 import { type ProcessOptions, type Wanted, wantedOf } from './options.ts';
-import { isDead } from './parse.ts';
+import { isDead, TICKS_PER_SECOND } from './parse.ts';
 import { type PidFile, readPidFiles } from './pid-files.ts';
 import { type Found, nobodySeen, type Seen, type Survey, survey } from './survey.ts';
 
@@ -30,7 +30,7 @@ export interface Groups {
 export async function findGroups(host: Host, options: ProcessOptions, readAtMs: number): Promise<Groups> {
   const wanted = wantedOf(options);
   const memory = host.keep<Memory>(`process ${JSON.stringify(options)}`, () => {
-    return { seen: nobodySeen(), histories: wanted.map(noHistory), uptime: undefined, close() {} };
+    return { seen: nobodySeen(), histories: wanted.map(() => noHistory(readAtMs)), uptime: undefined, close() {} };
   });
   const [pidFiles, installed] = [await readPidFiles(host, wanted), await readInstalled(host, wanted, memory)];
   const isExpected = (index: number): boolean => memory.histories[index]?.wasSeen === true || installed.has(index);
@@ -43,27 +43,36 @@ export async function findGroups(host: Host, options: ProcessOptions, readAtMs: 
   const problems = [...told.problems];
   for (const [index, one] of wanted.entries()) {
     const found = foundOf(index, one, pidFiles.get(index), told);
+    const history = memory.histories[index] ?? noHistory(readAtMs);
     if (found instanceof Failure) {
+      history.hasBegun = true;
       if (isExpected(index)) {
         problems.push(found);
         unknown.push(one.name);
       } else absent.push(one);
       continue;
     }
-    const history = memory.histories[index] ?? noHistory();
     const alive = found.all.filter(({ stat }) => !isDead(stat));
     const zombies = found.all.filter(({ stat }) => isDead(stat));
     if (found.all.length === 0 && !isExpected(index)) {
+      history.hasBegun = true;
       absent.push(one);
       continue;
     }
     if (found.problem !== undefined) problems.push(found.problem);
-    advance(history, alive, memory.uptime);
+    advance(history, alive, isOwnClock(alive, told.uptime) ? memory.uptime : undefined);
     groups.push({ name: one.name, alive, zombies, history });
   }
   memory.uptime = told.uptime;
   return { groups, unknown, absent, problems, uptime: told.uptime };
 }
+
+/** The survey takes its time, in which further ones are started. */
+const CLOCK_SECONDS = 60;
+
+/** A clock that some were started after (lxcfs shows a container's) says of none whether it is new. */
+const isOwnClock = (alive: readonly Found[], uptime: number | undefined): boolean =>
+  uptime !== undefined && alive.every(({ stat }) => stat.startedTicks / TICKS_PER_SECOND <= uptime + CLOCK_SECONDS);
 
 const isByName = (one: Wanted | undefined): boolean => one?.exact !== undefined || one?.pattern !== undefined;
 
@@ -97,7 +106,10 @@ function foundOf(
   const named = [...found.values()].filter(({ matches }) => matches.includes(index));
   if (pidFile === undefined) {
     const why = hidden ?? doubts.get(index);
-    return why !== undefined && named.every(({ stat }) => isDead(stat)) ? unknown(why) : { all: named };
+    if (why !== undefined && named.every(({ stat }) => isDead(stat))) return unknown(why);
+    if (hidden === undefined) return { all: named };
+    const message = `${quoted(wanted.name)}: only those of this user are counted: ${hidden.message}`;
+    return { all: named, problem: new Failure(hidden.code, message, { labels: NOTHING }) };
   }
   const its = found.get(pidFile);
   if (its === undefined) return hidden === undefined ? { all: [] } : unknown(hidden);

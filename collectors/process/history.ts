@@ -9,6 +9,8 @@ interface Past {
 }
 
 export interface History {
+  /** When it began, on the monotonic clock: another history counts from somewhere else. */
+  readonly sinceMs: number;
   /** One was seen since the target is watched. */
   wasSeen: boolean;
   /** It was looked for in an earlier run. */
@@ -28,11 +30,23 @@ interface Hung {
   readonly switches: number | undefined;
 }
 
-export const noHistory = (): History => ({
-  ...{ wasSeen: false, hasBegun: false, past: new Map(), userTicks: 0, systemTicks: 0, restarts: 0, hung: new Map() },
+export const noHistory = (sinceMs: number): History => ({
+  ...{
+    sinceMs,
+    wasSeen: false,
+    hasBegun: false,
+    past: new Map(),
+    userTicks: 0,
+    systemTicks: 0,
+    restarts: 0,
+    hung: new Map(),
+  },
 });
 
-/** `uptimeBefore`: the machine's at the run before; what was started later has used all that it shows since then. */
+/**
+ * `uptimeBefore`: the machine's at the run before; what was started later has used all that it shows since then.
+ * Undefined: not told, or not of the clock of its processes.
+ */
 export function advance(history: History, found: readonly Found[], uptimeBefore: number | undefined): void {
   const past = new Map<number, Past>();
   let survivors = 0;

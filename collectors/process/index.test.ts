@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Host, Kept } from '../../src/collector.ts';
 import { Failure } from '../../src/errors.ts';
+import { createNaming } from '../../src/naming.ts';
+import { createTotals } from '../../src/totals.ts';
 import { absentHost } from '../../test/support/absent-host.ts';
 import { namedProcesses } from './index.ts';
 
@@ -94,8 +96,12 @@ function machine(options: object) {
         problems: problems.map(({ code, message }) => `${code} ${message}`),
         failures: problems,
         unread,
+        samples,
+        atMs: readAtMs,
       };
     },
+    /** As after a reload: what was learnt is gone. */
+    forget: () => kept.clear(),
     check: async () => (await namedProcesses.check?.(context())) ?? [],
   };
 }
@@ -194,6 +200,80 @@ describe('processor time', () => {
     expect((await run()).values).toMatchObject({ 'a cpu_user_seconds': 0 });
     tasks.set(9, { comm: 'a', started: 5, user: 500_100 });
     expect((await run()).values).toMatchObject({ 'a cpu_user_seconds': 1 });
+  });
+});
+
+describe('processor time that nobody saw being used', () => {
+  test('of one that could not be told at first, and is expected by nobody', async () => {
+    const { run, tasks } = machine({});
+    const made = { comm: 'python3', argv: ['python3', '/usr/bin/nova-compute'], started: 5, user: 500_000 };
+    tasks.set(5, { ...made, state: 'D' });
+    expect((await run()).values).toEqual({});
+    tasks.set(5, made);
+    expect((await run()).values).toMatchObject({ 'nova-compute cpu_user_seconds': 0 });
+    tasks.set(5, { ...made, user: 500_100 });
+    expect((await run()).values).toMatchObject({ 'nova-compute cpu_user_seconds': 1 });
+  });
+
+  test('of one that was not here before: what it used since it was started, unless it is older', async () => {
+    const { run, tasks } = machine({});
+    await run();
+    tasks.set(5, { comm: 'nova-compute', started: 1_001_500, user: 50 });
+    tasks.set(6, { comm: 'virtqemud', argv: ['virtqemud'], started: 5, user: 500_000 });
+    expect((await run()).values).toMatchObject({
+      ...{ 'nova-compute cpu_user_seconds': 0.5, 'libvirtd cpu_user_seconds': 0 },
+    });
+  });
+
+  test('by a clock that is none of the processes’ (lxcfs) nothing is new', async () => {
+    const { run, tasks } = machine({ processes: ['a'] });
+    await run();
+    tasks.set(5, { comm: 'a', started: 90_000_000, user: 500_000 });
+    expect((await run()).values).toMatchObject({ 'a cpu_user_seconds': 0 });
+  });
+
+  test('before the options changed: another memory, which counts from somewhere else, is no increment', async () => {
+    const totals = createTotals(createNaming('edge.hv.process'));
+    const naming = totals.naming;
+    const before = machine({ processes: ['a'] });
+    before.tasks.set(5, { comm: 'b' });
+    const increments = async ({ run }: ReturnType<typeof machine>) => {
+      const { samples, atMs } = await run();
+      const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
+      const points = totals.apply({ named, problems: [], ratios: [], readAtMs: atMs });
+      return points.find(({ metric }) => metric.name === 'cpu_user_seconds')?.value;
+    };
+    await increments(before);
+    before.tasks.set(5, { comm: 'a', started: 5, user: 500_000 });
+    expect(await increments(before)).toBe(0);
+    totals.rebase();
+    const after = machine({ processes: ['a'], openFiles: false });
+    await after.run(100);
+    after.forget();
+    after.tasks.set(5, { comm: 'a', started: 5, user: 500_100 });
+    expect(await increments(after)).toBeUndefined();
+    after.tasks.set(5, { comm: 'a', started: 5, user: 500_300 });
+    expect(await increments(after)).toBe(2);
+  });
+});
+
+describe('one of several ends while it is read', () => {
+  test('its memory is none; of nobody left it is not known, and does not end', async () => {
+    const { run, tasks, files } = machine({ processes: ['a'] });
+    tasks.set(5, { comm: 'a' });
+    tasks.set(6, { comm: 'a' });
+    files.set('/proc/6/status', missing('/proc/6/status'));
+    expect(await run()).toMatchObject({ values: { 'a running': 2, 'a resident_bytes': 102_400 }, unread: [] });
+    files.set('/proc/5/status', 'Name:\ta\nState:\tZ (zombie)\n');
+    const { values, unread } = await run();
+    expect(values).not.toHaveProperty('a resident_bytes');
+    expect(unread).toEqual([{ process: 'a' }]);
+  });
+
+  test('files that are not counted leave nothing unread', async () => {
+    const { run, tasks } = machine({ processes: ['a'], openFiles: false });
+    tasks.set(5, { comm: 'a' });
+    expect((await run()).unread).toEqual([]);
   });
 });
 
@@ -326,7 +406,10 @@ describe('what may not be read', () => {
       expect(unread).toEqual([{ process: 'a' }]);
       expect(values).not.toHaveProperty('a running');
       expect(values).toMatchObject({ 'b running': 1 });
-      expect(problems).toEqual([expect.stringMatching(/^E_DENIED "a": "\/proc" hides/)]);
+      expect(problems).toEqual([
+        expect.stringMatching(/^E_DENIED "a": "\/proc" hides/),
+        expect.stringMatching(/^E_DENIED "b": only those of this user are counted: "\/proc" hides/),
+      ]);
       expect(failures[0]?.evidence.labels).toEqual({ process: 'a' });
     }
   });

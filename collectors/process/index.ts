@@ -15,13 +15,14 @@ export const namedProcesses = defineCollector<ProcessOptions>({
     const { groups, unknown, problems, uptime } = await findGroups(host, options, readAtMs);
     const pids = new Set(groups.flatMap(({ alive }) => alive.map(({ pid }) => pid)));
     const details = await readDetails(host, options.proc, [...pids], options.openFiles);
-    const parts = groups.map((group) => measure(group, details, { readAtMs, uptime }));
-    const partly = parts.flatMap((part) => part.problems.map(({ evidence }) => evidence.labels ?? {}));
+    const moment = { readAtMs, uptime, counts: options.openFiles };
+    const parts = groups.map((group) => ({ name: group.name, ...measure(group, details, moment) }));
+    const partly = parts.filter(({ isPartial }) => isPartial);
     return {
       samples: parts.flatMap(({ samples }) => samples),
       problems: [...problems, ...parts.flatMap((part) => part.problems)],
       // A problem alone would hold what was sent before for a while only, and then end it with a 0.
-      unread: [...unknown.map((name) => ({ process: name })), ...partly],
+      unread: [...unknown, ...partly.map(({ name }) => name)].map((name) => ({ process: name })),
     };
   },
   check: checkProcesses,

@@ -18,18 +18,28 @@ export interface Group {
 export interface Moment {
   readonly readAtMs: number;
   readonly uptime: number | undefined;
+  /** Open files are counted. */
+  readonly counts: boolean;
+}
+
+export interface Measured {
+  readonly samples: Sample[];
+  readonly problems: Failure[];
+  /** Something of those that run is not known: nothing that is missing has come to an end. */
+  readonly isPartial: boolean;
 }
 
 export function measure(
   { name, alive, zombies, history }: Group,
   details: ReadonlyMap<number, Details>,
-  { readAtMs, uptime }: Moment,
-): { readonly samples: Sample[]; readonly problems: Failure[] } {
+  { readAtMs, uptime, counts }: Moment,
+): Measured {
   const labels = { process: name };
+  const origin = `${name} since ${history.sinceMs}`;
   const samples: Sample[] = [];
   const problems: Failure[] = [];
   const add = (metric: Metric<'process'>, value: number | undefined): void => {
-    if (value !== undefined) samples.push(sample(metric, value, labels));
+    if (value !== undefined) samples.push({ ...sample(metric, value, labels), origin });
   };
   const inState = (...states: readonly string[]): number =>
     alive.filter(({ stat }) => states.includes(stat.state)).length;
@@ -41,15 +51,19 @@ export function measure(
   add(metrics.userSeconds, history.userTicks / TICKS_PER_SECOND);
   add(metrics.systemSeconds, history.systemTicks / TICKS_PER_SECOND);
   const hung = hungSeconds(history, alive, (pid) => of(pid)?.status.switches, readAtMs);
-  if (alive.length === 0) return { samples, problems };
+  if (alive.length === 0) return { samples, problems, isPartial: false };
   add(metrics.threads, sum(alive.map(({ stat }) => stat.threads)));
   add(metrics.uninterruptible, inState('D'));
   add(metrics.uninterruptibleSeconds, hung);
   add(metrics.stopped, inState('T', 't'));
   add(metrics.ageSeconds, ageOf(alive, uptime));
-  // A sum that lacks one of them would be a false number; a thread of the kernel has no memory of its own.
-  const resident = alive.map(({ pid, stat }) => of(pid)?.status.residentBytes ?? (stat.isKernels ? 0 : undefined));
-  if (resident.every((bytes) => bytes !== undefined)) add(metrics.residentBytes, sum(resident));
+  // A sum that lacks one of them would be a false number; a thread of the kernel has no memory of its own, and one that
+  // has ended meanwhile has none any more.
+  const resident = alive
+    .filter(({ pid }) => of(pid)?.hasEnded !== true)
+    .map(({ pid, stat }) => of(pid)?.status.residentBytes ?? (stat.isKernels ? 0 : undefined));
+  const isResidentKnown = resident.length > 0 && resident.every((bytes) => bytes !== undefined);
+  if (isResidentKnown) add(metrics.residentBytes, sum(resident.map((bytes) => bytes ?? 0)));
   const fullest = fullestOf(alive.map(({ pid }) => of(pid)));
   if (fullest instanceof Failure) {
     const { code, message, evidence } = fullest;
@@ -58,7 +72,8 @@ export function measure(
     add(metrics.openFiles, fullest?.openFiles);
     add(metrics.openFilesLimit, fullest?.limit);
   }
-  return { samples, problems };
+  const isCounted = !counts || (fullest !== undefined && !(fullest instanceof Failure));
+  return { samples, problems, isPartial: !isResidentKnown || !isCounted };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);

@@ -139,6 +139,8 @@ export function fileFailure(path: string, thrown: unknown): Failure {
     case 'ENOTDIR':
     case 'ENODEV':
     case 'ENXIO':
+    // Of a process that has ended.
+    case 'ESRCH':
       return new Failure('E_NOT_FOUND', `${quoted(path)} does not exist`, details);
     case 'EINVAL':
       return new Failure('E_NOT_FOUND', `${quoted(path)} has no value now`, details);

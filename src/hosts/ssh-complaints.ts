@@ -30,6 +30,8 @@ const ERRORS: Readonly<Record<string, string>> = {
   'No such file or directory': 'ENOENT',
   'No such file': 'ENOENT',
   'Not a directory': 'ENOTDIR',
+  // A process that ends between the open and the read of a file of its own.
+  'No such process': 'ENOENT',
   'No such device': 'ENODEV',
   'No such device or address': 'ENXIO',
   'Invalid argument': 'EINVAL',

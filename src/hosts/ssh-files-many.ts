@@ -102,7 +102,11 @@ function parts(
 function complaintIn(path: string, bytes: Buffer, status: string): Failure | undefined {
   if (status === '0' || bytes.at(-1) !== NEWLINE) return undefined;
   const text = bytes.toString('utf8');
-  const at = /[^\w./:@%+,=-]/.test(path) ? text.search(/(?<![^\n])cat: /) : text.lastIndexOf(`cat: ${path}: `);
+  // GNU quotes what is odd in a name; BusyBox has words of its own, and none for the name where a read failed.
+  const forms = [`cat: ${path}: `, `cat: can't open '${path}': `, 'cat: read error: '];
+  const at = /[^\w./:@%+,=-]/.test(path)
+    ? text.search(/(?<![^\n])cat: /)
+    : Math.max(...forms.map((form) => text.lastIndexOf(form)));
   return at < 0 ? undefined : complaint(path, text.slice(at, -1), true);
 }
 

@@ -1,6 +1,7 @@
 /** Configuration file → Config, with every job's options validated by its collector. */
 
 import { lstatSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
 import { doubled, sharedFiles, wrongEvents } from './config-faults.ts';
@@ -13,6 +14,7 @@ import { resolveReferences } from './references.ts';
 import { cronIntervalMs, type When } from './schedule.ts';
 import { configSchema, type FileConfig } from './schema.ts';
 import { secretFaults, unshown } from './secret-options.ts';
+import { spoolPath } from './sinks/carbon-options.ts';
 import { placeTargets } from './target-places.ts';
 import type { TargetConfig } from './targets.ts';
 
@@ -135,7 +137,7 @@ async function configFrom(
     for (const { index: place, message } of empty) problems.push(`jobs[${index}].targets[${place}]: ${message}`);
     return options.success ? jobsOf(job, names, collector, options.data) : [];
   });
-  complaints = complaints.concat(doubled(data, read), sharedFiles(data, read));
+  complaints = complaints.concat(doubled(data, read), sharedFiles(data, read), sharedState(data, read));
   complaints = complaints.concat(wrongEvents(data, read, collectors));
   const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
   if (complaints.length > 0) throw refused(told(complaints), resolved.secrets);
@@ -155,6 +157,21 @@ async function configFrom(
     secrets: resolved.secrets,
     variables: resolved.variables,
   };
+}
+
+/** The state is no spool: whichever of the two comes second would find a file that is none of its kind. */
+function sharedState({ state, events, sinks }: FileConfig, read: ConfigFile): Complaint[] {
+  if (state === undefined) return [];
+  const spools = [
+    ...(events === undefined ? [] : [['events', events.spool] as const]),
+    ...sinks.flatMap((sink, index) =>
+      sink.type === 'carbon'
+        ? [[`sinks[${index}]`, spoolPath({ ...sink, name: sink.name ?? sink.type })] as const]
+        : [],
+    ),
+  ];
+  const [user] = spools.find(([, file]) => resolve(file) === resolve(state)) ?? [];
+  return user === undefined ? [] : [read.complain(['state'], `is the spool of ${user} too; give it a file of its own`)];
 }
 
 const MAX_TIMEOUT_MS = 30_000;

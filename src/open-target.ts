@@ -41,6 +41,16 @@ export function settingsOf(
 
 /** No program of a target runs for longer, also when nobody is left who could end it. */
 function safetySeconds(key: string, { jobs }: Config): number {
-  const own = jobs.filter(({ target }) => target === key).map(({ timeoutMs }) => timeoutMs);
-  return Math.ceil(Math.max(LONGEST_VISIT_MS, ...own) / 1000) + SPARE_SECONDS;
+  const known = longestRuns.get(jobs) ?? longestIn(jobs);
+  longestRuns.set(jobs, known);
+  return Math.ceil(Math.max(LONGEST_VISIT_MS, known.get(key) ?? 0) / 1000) + SPARE_SECONDS;
+}
+
+/** Gone through once: thousands of targets have tens of thousands of jobs. */
+const longestRuns = new WeakMap<Config['jobs'], ReadonlyMap<string, number>>();
+
+function longestIn(jobs: Config['jobs']): ReadonlyMap<string, number> {
+  const longest = new Map<string, number>();
+  for (const { target, timeoutMs } of jobs) longest.set(target, Math.max(longest.get(target) ?? 0, timeoutMs));
+  return longest;
 }

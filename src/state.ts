@@ -65,9 +65,13 @@ export function openState(file: string | undefined, { clock, log }: { readonly c
       fail(thrown);
     }
   };
-  attempt((database) => {
-    database.prepare('DELETE FROM memo WHERE at_ms < ?').run(clock.wallMs() - FORGET_MS);
-  });
+  attempt(() => {});
+  /** At the end, since only then it is known which jobs are there: what they follow may have been silent for as long. */
+  const forget = (database: Database): void => {
+    const old = database.prepare('SELECT job FROM memo WHERE at_ms < ?').all(clock.wallMs() - FORGET_MS);
+    const remove = database.prepare('DELETE FROM memo WHERE job = ?');
+    for (const name of old.map(({ job }) => String(job))) if (!memos.has(name)) remove.run(name);
+  };
 
   return {
     read(job) {
@@ -92,7 +96,10 @@ export function openState(file: string | undefined, { clock, log }: { readonly c
       triedAtMs = Number.NEGATIVE_INFINITY;
       attempt(() => {});
     },
-    close: drop,
+    close() {
+      if (held !== undefined) attempt(forget);
+      drop();
+    },
   };
 }
 

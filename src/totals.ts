@@ -130,10 +130,10 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
   };
   const last = (series: Series): Point => ({ ...point(series, 0), ends: true });
 
-  /** Final zeros of names that end because a tag has changed, and nothing else. */
-  let retagged: Point[] = [];
+  /** Final zeros of names that end because a tag or the kind has changed, and nothing else. */
+  let ended: Point[] = [];
   const endTags = (entity: Entity): void => {
-    for (const series of entity.series.values()) if (series.shown) retagged.push({ ...last(series), taggedOnly: true });
+    for (const series of entity.series.values()) if (series.shown) ended.push({ ...last(series), taggedOnly: true });
   };
 
   /** The series of a sample; what it counted before may have been another's, or have stood elsewhere. */
@@ -143,6 +143,7 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
     if (before !== undefined && before.metric.kind !== metric.kind) {
       // Declared otherwise by a reload: another thing, of an entity that is as old as it was.
       before.entity.series.delete(metric.name);
+      if (before.shown) ended.push(last(before));
       before = undefined;
     }
     if (before !== undefined && before.entity.origin !== origin && origin !== undefined) {
@@ -213,8 +214,8 @@ export function createTotals(naming: Naming, options: TotalsOptions = {}): Total
         if (sample.quiet !== true) seen.push(series);
       }
       settleFallen(fallen, run);
-      const points: Point[] = retagged;
-      retagged = [];
+      const points: Point[] = ended;
+      ended = [];
       for (const series of seen) {
         if (series.metric.kind === 'gauge') series.shown = true;
         points.push(point(series, series.value));

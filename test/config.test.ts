@@ -328,7 +328,9 @@ describe('YAML', () => {
 
   it('with a tag that nobody knows is refused', async () => {
     const job = ['jobs:', '  - { collector: !foo htb, every: 10s }'];
-    expect(await refused(yaml(...sinks, ...job))).toEqual(['FILE:4:18: unknown YAML tag "!foo"; remove it, or quote the text']);
+    expect(await refused(yaml(...sinks, ...job))).toEqual([
+      'FILE:4:18: unknown YAML tag "!foo"; remove it, or quote the text',
+    ]);
   });
 
   it('of several documents is refused', async () => {
@@ -995,6 +997,10 @@ describe('events', () => {
     ]);
     const events = yaml('sinks:', carbon('a', '/x/a.db'), ...jobs, 'events: { spool: /x/a.db }');
     expect((await refused(events)).join()).toContain('is that of events.spool too');
+    const state = yaml('sinks:', carbon('a', '/x/b.db'), ...jobs, 'events: { spool: /x/a.db }', 'state: /x/../x/a.db');
+    expect(await refused(state)).toEqual([expect.stringContaining(': state: is the spool of events too')]);
+    const stateOfSink = yaml('sinks:', carbon('a', '/x/a.db'), ...jobs, 'state: /x/a.db');
+    expect((await refused(stateOfSink)).join()).toContain('state: is the spool of sinks[0] too');
   });
 
   it('are none without the section', async () => {

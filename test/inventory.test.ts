@@ -37,7 +37,33 @@ describe('addresses', () => {
   });
 });
 
+it.each([
+  `hv01 ansible_become_pass="Sup3r"x"`,
+  'hv01\n[all:vars]\nansible_password: Sup3r',
+  'hv01 192.0.2.1 ansible_password: Sup3r',
+  'hv01 ansible_password=a Sup3r',
+  'all:\n  vars:\n    ansible_password: Sup3r: x\n',
+  'all:\n  vars:\n    ansible_password: "Sup3r\n',
+  '{"all": {"vars": {"ansible_password": "Sup3r"}, "hosts": ["hv01"], }',
+])('what is said of %j shows no password', (text) => {
+  let told = '';
+  try {
+    told = JSON.stringify(parseInventory('inv', text).problems);
+  } catch (thrown) {
+    told = String((thrown as Error).message);
+  }
+  expect(told).toMatch(/inv/);
+  expect(told).not.toContain('Sup3r');
+});
+
 describe('ranges', () => {
+  it('are refused where a few lines of them would name millions of hosts', () => {
+    const text = Array.from({ length: 40 }, (_, index) => `row${index}-[1:4096]`).join('\n');
+    expect(() => parseInventory('inv', text)).toThrow('inv:13: with this there are more than 50000 hosts');
+    const ansible = JSON.stringify({ all: { hosts: text.split('\n') } });
+    expect(() => parseInventory('inv', ansible)).toThrow('more than 50000 hosts');
+  });
+
   it.each([
     ['hv[01:03]', ['hv01', 'hv02', 'hv03']],
     ['hv[9:11]', ['hv9', 'hv10', 'hv11']],
@@ -282,14 +308,14 @@ describe('lines', () => {
         'inv:2: hv01 is left out: the name stands at inv:1 already',
         'inv:3: "hv02" is left out: expected [user@]host[:port], found "a:b"',
         'inv:4: ::1 is left out: write a name before the address',
-        'inv:5: "hv03" is left out: expected variable=value, found "y"',
-        `inv:6: a quotation mark (') is not closed: "hv04 'x"`,
+        'inv:5: "hv03" is left out: word 3 of its line is no variable=value',
+        `inv:6: a quotation mark (') is not closed in the line that begins with "hv04"`,
         expect.stringMatching(/^inv:7: the section "\[a b\]" is left out: "a b" is no name/),
         'inv:9: the section "[ok:what]" is left out: expected [group], [group:children] or [group:vars]',
         'inv:13: "hv[1:3]" is left out: several names cannot have the one address "192.0.2.1"',
         'inv:14: "hv[3:1]": expected a range of at most 4096 names',
         'inv:16: the group "ok" is left out: it stands within itself',
-        'inv:19: expected variable=value, found "nothing"',
+        'inv:19: expected variable=value in the line that begins with "nothing"',
       ],
     });
   });

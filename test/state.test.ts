@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -92,12 +92,15 @@ it('moves a file aside that is no database, and begins anew', () => {
   expect(state(path).value.read('a')).toBe('1');
 });
 
-it('forgets jobs that are gone for long', () => {
+it('forgets jobs that are gone for long, and none that is there, however long it had nothing to write', () => {
   const path = join(folder, 'state.db');
   const first = state(path, fakeClock(Date.UTC(2026, 0, 1)));
-  first.value.write('old', '1');
+  first.value.write('gone', '1');
+  first.value.write('silent', '2');
   first.value.close();
   const second = state(path, fakeClock(Date.UTC(2026, 1, 15)));
-  expect(second.value.read('old')).toBeUndefined();
-  expect(existsSync(path)).toBe(true);
+  expect(second.value.read('silent')).toBe('2');
+  second.value.close();
+  const third = state(path, fakeClock(Date.UTC(2026, 1, 15)));
+  expect([third.value.read('gone'), third.value.read('silent')]).toEqual([undefined, '2']);
 });

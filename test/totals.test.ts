@@ -760,9 +760,23 @@ it('begins anew where a name is declared as another kind, as by a reload', () =>
   const asCounter = counter('requests', about);
   const { run } = job();
   const at = { device: 'eth0' };
-  expect(run([sample(asGauge, 7, at)])).toEqual({ 'eth0.requests': 7 });
   expect(run([sample(asCounter, 100, at)])).toEqual({ 'eth0.requests': undefined });
   expect(run([sample(asCounter, 150, at)])).toEqual({ 'eth0.requests': 50 });
   expect(run([sample(asGauge, 9, at)])).toEqual({ 'eth0.requests': 9 });
   expect(run([])).toEqual({ 'eth0.requests': 0 });
+});
+
+it('ends a gauge that is declared as a counter, since StatsD would repeat it beside the counter', () => {
+  const totals = createTotals(createNaming('edge'));
+  const apply = (one: Sample) => {
+    const path = totals.naming.path(one.metric, one.labels);
+    return totals.apply({ named: [{ path, sample: one }], problems: [], ratios: [], readAtMs: 0 });
+  };
+  apply(sample(gauge('requests', about), 7, { device: 'eth0' }));
+  expect(apply(sample(counter('requests', about), 100, { device: 'eth0' }))).toMatchObject([
+    { path: 'edge.eth0.requests', metric: { kind: 'gauge' }, value: 0, ends: true },
+    { path: 'edge.eth0.requests', metric: { kind: 'counter' }, value: undefined, total: 100 },
+  ]);
+  expect(apply(sample(counter('requests', about), 150, { device: 'eth0' }))).toMatchObject([{ value: 50 }]);
+  expect(totals.size).toBe(1);
 });

@@ -1,4 +1,5 @@
 /** Groups of hosts with variables, nested as in Ansible → what holds for each host. Pure. */
+import { Failure } from '../errors.ts';
 import type { Entry, Parsed, Problem } from './entry.ts';
 import { optionsOf, type Variables } from './variables.ts';
 
@@ -21,7 +22,7 @@ export interface Groups {
   child(parent: string, name: string): boolean;
   /** Of a group; a variable that is given again is the later one. */
   variables(group: string, variables: Variables): void;
-  /** Undefined: in no group. A host may be named often. */
+  /** Undefined: in no group. A host may be named often. `E_CONFIG`: there are too many. */
   host(name: string, group: string | undefined, variables: Variables, where: string): void;
   /** All hosts, in the order in which they were named first. Those that are no SSH targets are told of and left out. */
   resolved(source: string): Parsed;
@@ -31,6 +32,8 @@ export interface Groups {
 const ALL = 'all';
 /** They say nothing of a host. */
 const UNSAID: ReadonlySet<string> = new Set([ALL, 'ungrouped']);
+/** More than one process could measure: a few lines of ranges name millions, and take all memory. */
+const MAX_HOSTS = 50_000;
 /** So many hosts are named in what is said of many. */
 const MAX_NAMED = 5;
 
@@ -69,6 +72,11 @@ export function createGroups(): Groups {
     host(name, group, variables, where) {
       const member = members.get(name) ?? { groups: new Set(), where, variables: {} };
       members.set(name, member);
+      if (members.size > MAX_HOSTS)
+        throw new Failure(
+          'E_CONFIG',
+          `${where}: with this there are more than ${MAX_HOSTS} hosts; are its ranges right?`,
+        );
       if (group !== undefined) {
         known(group);
         member.groups.add(group);

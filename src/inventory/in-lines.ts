@@ -54,7 +54,7 @@ export function parseLines(text: string, source: string): Parsed {
     } else if (holds === 'vars') {
       // Blanks around the sign are allowed here, and all behind it is the value.
       const [, key, value = ''] = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(bare(line)) ?? [];
-      if (key === undefined) tell(`expected variable=value, found ${quoted(line)}`);
+      if (key === undefined) tell(`expected variable=value in the line that begins with ${beginOf(line)}`);
       else groups.variables(group ?? '', { [key]: unquoted(value) });
     }
   }
@@ -81,9 +81,11 @@ function hostsOf(first: string, rest: readonly string[]): Hosts | string {
   const variables: Record<string, string> = {};
   const [second = ''] = rest;
   const isNamed = second !== '' && !second.includes('=');
-  for (const word of isNamed ? rest.slice(1) : rest) {
+  for (const [index, word] of rest.entries()) {
+    if (isNamed && index === 0) continue;
     const [, key, value = ''] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(word) ?? [];
-    if (key === undefined) return `${quoted(first)} is left out: expected variable=value, found ${quoted(word)}`;
+    // It is not shown: it may be the second half of a password.
+    if (key === undefined) return `${quoted(first)} is left out: word ${index + 2} of its line is no variable=value`;
     variables[key] = value;
   }
   const names = expanded(first, MAX_EXPANDED);
@@ -130,8 +132,14 @@ function wordsOf(line: string): readonly string[] | string {
     } else if (character === '#' && word === undefined) break;
     else word = (word ?? '') + character;
   }
-  if (quote !== undefined) return `a quotation mark (${quote}) is not closed: ${quoted(line)}`;
+  if (quote !== undefined)
+    return `a quotation mark (${quote}) is not closed in the line that begins with ${beginOf(line)}`;
   return word === undefined ? words : [...words, word];
+}
+
+/** No more of a line is shown: Ansible's inventories hold passwords. */
+function beginOf(line: string): string {
+  return quoted(/^\s*([^\s=:'"]*)/.exec(line)?.[1] ?? '', 80);
 }
 
 function bare(line: string): string {

@@ -110,6 +110,10 @@ async function checkTarget(
         findings.push({ level: 'fail', subject, text: told(batch.failure) });
         continue;
       }
+      if (job.collector.remembers === true && config.state === undefined) {
+        const text = 'begins anew at each restart of edgestatd: name a "state" file, in which it keeps its place';
+        findings.push({ level: 'warn', subject, text });
+      }
       const text = `${samples} samples in ${Math.round(batch.durationMs)} ms`;
       findings.push({ level: samples === 0 ? 'warn' : 'ok', subject, text });
       for (const problem of problems) findings.push({ level: 'warn', subject, text: told(problem) });

@@ -105,6 +105,8 @@ export interface Collector<Options = unknown> {
   /** A strict object schema; its defaults are the collector's defaults. */
   readonly options: z.ZodType<Options>;
   readonly metrics: Readonly<Record<string, Metric>>;
+  /** It follows something by its memo, so that without a `state` file it begins anew at each restart. */
+  readonly remembers?: true;
   /** Reads once. An exception ends the run (`up 0`); problems are values. Never called twice at once for one job. */
   collect(context: Context<Options>): Promise<Reading>;
   /** For `edgestatd check`: tries what the collector needs (sockets, permissions, programs and their versions). */

@@ -1,4 +1,5 @@
 /** All jobs of a configuration: which run, and how they become those of the next one. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Config, JobConfig } from './config.ts';
 import { Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
@@ -86,8 +87,13 @@ export function createJobSet(around: JobSetSurroundings): JobSet {
         tally.changed += 1;
         ending.push(
           end(before, changed).then((memory) => {
-            if (sameSeries) memory.totals.rebase();
-            else retire(before, memory);
+            // Other options, or another machine, show what was there before: it is not new.
+            const sameSight =
+              before.target === target &&
+              was.collector === config.collector &&
+              isDeepStrictEqual(was.options, config.options);
+            if (!sameSeries) retire(before, memory);
+            else if (!sameSight) memory.totals.rebase();
             if (!stopped) start(config, prefix, target, sameSeries ? memory : undefined);
           }),
         );

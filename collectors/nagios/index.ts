@@ -14,6 +14,7 @@ import { createTally, selection, type Tally, type Told } from './tally.ts';
 
 export const nagios = defineCollector<NagiosOptions>({
   name: 'nagios',
+  remembers: true,
   options,
   metrics,
   async collect(context: Context<NagiosOptions>): Promise<Reading> {

@@ -2,8 +2,8 @@
 import type { Clock } from '../clock.ts';
 import { asFailure, Failure } from '../errors.ts';
 import type { Turns } from '../turns.ts';
-import { dial as dialSsh } from './ssh.ts';
-import { placeOf } from './ssh-failures.ts';
+import { dial as dialSsh, type Watched } from './ssh.ts';
+import { lateFailure, placeOf, type Stage } from './ssh-failures.ts';
 import type { SshSettings } from './ssh-options.ts';
 import type { Link, Wire } from './ssh-wire.ts';
 import { within } from './target.ts';
@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly through?: Link | undefined;
   /** Waits until an attempt may begin; what it answers is called when that is over. */
   readonly turn?: Turns['take'];
-  readonly dial?: (settings: SshSettings, until: AbortSignal, through?: Wire) => Promise<Wire>;
+  readonly dial?: (settings: SshSettings, until: AbortSignal, through?: Wire, watched?: Watched) => Promise<Wire>;
 }
 
 /** For one attempt, from the first packet to the login; that of the machine on the way has its own. */
@@ -37,6 +37,8 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
   /** Attempts before this time are answered by the last failure. */
   let pause: { readonly untilMs: number; readonly failure: Failure } | undefined;
   let isClosed = false;
+  /** What the attempt waits for. */
+  let stage: Stage | 'way' | 'turn' = 'way';
 
   /** Between half of the pause and all of it, so that what broke at once does not come back at once. */
   const holdOff = (failure: Failure, limitMs = LONGEST_PAUSE_MS): void => {
@@ -65,16 +67,18 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
   const connect = async (): Promise<Wire> => {
     control = new AbortController();
     const { signal, abort } = { signal: control.signal, abort: control.abort.bind(control) };
+    stage = 'way';
     // A failure of the machine on the way does not count here: it is that one's to be tried again.
     const way = await through?.wire(signal).catch((thrown) => {
       const failure = asFailure(thrown);
       throw new Failure(failure.code, `${placeOf(settings)} is not reached: ${failure.message}`, { cause: failure });
     });
+    stage = 'turn';
     const endTurn = (await turn?.(signal)) ?? ((): void => {});
     const limit = new Failure('E_TIMEOUT', `${placeOf(settings)} did not answer in time`);
     const cancel = clock.after(ATTEMPT_MS, () => abort(limit));
     try {
-      return keep(await dial(settings, signal, way));
+      return keep(await dial(settings, signal, way, { told: (reached) => void (stage = reached) }));
     } catch (thrown) {
       const failure = asFailure(thrown);
       if (!isClosed) holdOff(failure);
@@ -83,6 +87,18 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
       cancel();
       endTurn();
     }
+  };
+
+  /** The deadline of who waits has passed: why there is no connection yet, as far as that is known. */
+  const tooLate = (reason: unknown): unknown => {
+    if (!(reason instanceof Failure) || reason.code !== 'E_TIMEOUT') return reason;
+    const text =
+      stage === 'way' || stage === 'turn'
+        ? `${placeOf(settings)} waits for ${stage === 'turn' ? 'other logins' : 'the machine on the way'}`
+        : lateFailure({ settings, stage }).message;
+    const before = pause === undefined ? '' : `; the attempt before: ${pause.failure.message}`;
+    const message = `${reason.message} before there was a connection: ${text}${before}`;
+    return new Failure(reason.code, message, { ...reason.evidence, cause: reason });
   };
 
   return {
@@ -97,7 +113,9 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
         });
         attempt = mine;
       }
-      return within(deadline, attempt);
+      return within(deadline, attempt).catch((thrown) => {
+        throw deadline.aborted && thrown === deadline.reason ? tooLate(thrown) : thrown;
+      });
     },
     close() {
       isClosed = true;

@@ -23,6 +23,11 @@ export interface Pace {
   readonly channelMs: number;
 }
 
+export interface Watched {
+  /** Called with how far the attempt has come. */
+  readonly told?: (stage: Stage) => void;
+}
+
 const USUAL: Pace = { probeMs: 4000, silences: 2, channelMs: 10_000 };
 /** For one of several addresses of a name, before the next is tried too; the default is too short for far machines. */
 const ADDRESS_MS = 2000;
@@ -34,18 +39,26 @@ const GOODBYE_MS = 500;
  * the way, whose connection this one does not end. `E_CONNECT E_AUTH E_TIMEOUT`; for files and options of this side also
  * `E_CONFIG E_NOT_FOUND E_DENIED`; `E_DENIED` also where the machine on the way forbids it.
  */
-export async function dial(settings: SshSettings, until: AbortSignal, through?: Wire, pace = USUAL): Promise<Wire> {
+export async function dial(
+  settings: SshSettings,
+  until: AbortSignal,
+  through?: Wire,
+  { told = () => {}, ...more }: Partial<Pace> & Watched = {},
+): Promise<Wire> {
   if (until.aborted) throw until.reason;
+  const pace = { ...USUAL, ...more };
   const library = await loadLibrary();
   // What is wrong on this side is said before anybody is disturbed.
   const [identity, trust] = await Promise.all([
     identityOf(settings, library.utils.parseKey, until),
     trustFor(settings, until),
   ]);
-  const bounded = <Value>(stage: Stage, work: Promise<Value>): Promise<Value> =>
-    within(until, work).catch((error) => {
+  const bounded = <Value>(stage: Stage, work: Promise<Value>): Promise<Value> => {
+    told(stage);
+    return within(until, work).catch((error) => {
       throw until.aborted && error === until.reason ? lateReason(until, { settings, stage }) : error;
     });
+  };
   const socket = await bounded('connect', socketTo(settings, until, through));
   try {
     await bounded('greeting', awaitGreeting(socket, settings));
@@ -53,7 +66,7 @@ export async function dial(settings: SshSettings, until: AbortSignal, through?: 
     socket.destroy();
     throw error;
   }
-  return logIn(library, socket, { settings, identity, trust, until, pace });
+  return logIn(library, socket, { settings, identity, trust, until, pace, told });
 }
 
 /** At first use: a daemon without such targets has nothing of it in its memory. */
@@ -93,7 +106,7 @@ async function socketTo(settings: SshSettings, until: AbortSignal, through: Wire
   }
 }
 
-interface Login {
+interface Login extends Required<Watched> {
   readonly settings: SshSettings;
   readonly identity: Identity;
   readonly trust: Trust;
@@ -103,13 +116,14 @@ interface Login {
 
 /** All that ssh2 tells ends in one place, and the first reason wins. */
 function logIn(library: SshLibrary, socket: Duplex, login: Login): Promise<Wire> {
-  const { settings, identity, trust, until, pace } = login;
+  const { settings, identity, trust, until, pace, told } = login;
   const client = new library.Client();
   const channels = createChannels(client, settings, pace.channelMs);
   const opened = Promise.withResolvers<Wire>();
   const ended = Promise.withResolvers<Failure>();
   const silenceMs = (pace.silences + 1) * pace.probeMs;
   let scene: Scene = { settings, stage: 'handshake', identity: identity.name, silenceMs };
+  told(scene.stage);
   let isOver = false;
 
   const finish = (failure: Failure, close: () => void): void => {
@@ -147,7 +161,9 @@ function logIn(library: SshLibrary, socket: Duplex, login: Login): Promise<Wire>
     scene = { ...scene, banner: banner.slice(0, 1000) };
   });
   client.on('handshake', () => {
-    if (scene.stage === 'handshake') scene = { ...scene, stage: 'login' };
+    if (scene.stage !== 'handshake') return;
+    scene = { ...scene, stage: 'login' };
+    told(scene.stage);
   });
   client.on('ready', () => {
     scene = { ...scene, stage: 'ready' };

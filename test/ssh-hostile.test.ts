@@ -5,10 +5,17 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineCollector } from '../src/collector.ts';
 import { asFailure, Failure } from '../src/errors.ts';
 import { dial, type Pace } from '../src/hosts/ssh.ts';
+import { createLink } from '../src/hosts/ssh-link.ts';
 import type { SshSettings } from '../src/hosts/ssh-options.ts';
+import { sshTarget } from '../src/hosts/ssh-target.ts';
 import type { Wire } from '../src/hosts/ssh-wire.ts';
+import { gauge } from '../src/metric.ts';
+import { run } from '../src/run.ts';
+import { fakeClock } from './support/fake-clock.ts';
 import { type Behaviour, endWith, type SshServer, startSshServer } from './support/ssh-server.ts';
 
 const servers: SshServer[] = [];
@@ -223,6 +230,32 @@ describe('a server that stops answering', () => {
     for (const { sockets } of [silent, handshake, login]) {
       await Promise.all([...sockets].map((socket) => socket.closed || once(socket.resume(), 'close')));
     }
+  });
+
+  it('is told by a run whose deadline passes meanwhile, with machine and stage', async () => {
+    const accepted = Promise.withResolvers<void>();
+    const server = await started({ raw: () => accepted.resolve() });
+    const clock = fakeClock();
+    const link = createLink(server.settings(), { clock });
+    const target = sshTarget('far', server.settings(), link);
+    const collector = defineCollector({
+      name: 'never',
+      options: z.strictObject({}),
+      metrics: { none: gauge('none', { unit: 'count', labels: [], help: 'Nothing.', source: 'nowhere' }) },
+      collect: () => Promise.reject(new Error('it was connected')),
+    });
+    const running = run({ job: 'never', collector, options: {}, target, timeoutMs: 2000 }, clock);
+    await accepted.promise;
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    await clock.advance(2000);
+    const { failure } = await running;
+    expect([failure?.code, failure?.message]).toEqual([
+      'E_TIMEOUT',
+      `the deadline of 2 s passed before there was a connection: ssh edgestatd@127.0.0.1:${server.port} takes the ` +
+        'connection and does not greet in time; its sshd hangs, or something else listens there',
+    ]);
+    await target.close();
+    link.close();
   });
 
   it('ends with what its owner says, where that is another reason', async () => {

@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { asFailure, Failure } from '../src/errors.ts';
-import { createLink } from '../src/hosts/ssh-link.ts';
+import type { Stage } from '../src/hosts/ssh-failures.ts';
+import { createLink, type Surroundings } from '../src/hosts/ssh-link.ts';
 import { createLinks } from '../src/hosts/ssh-links.ts';
 import type { SshSettings } from '../src/hosts/ssh-options.ts';
 import type { Wire } from '../src/hosts/ssh-wire.ts';
@@ -24,6 +25,8 @@ interface Dialled {
   readonly settings: SshSettings;
   readonly until: AbortSignal;
   readonly through: Wire | undefined;
+  /** How far it has come. */
+  told(stage: Stage): void;
   succeed(): Wire;
   fail(failure: Failure): void;
   /** The connection breaks. */
@@ -34,7 +37,7 @@ interface Dialled {
 /** Dials nobody: the test says what comes of it. */
 function setUp(clock: FakeClock = fakeClock()) {
   const dials: Dialled[] = [];
-  const dial = (asked: SshSettings, until: AbortSignal, through?: Wire): Promise<Wire> => {
+  const dial: Surroundings['dial'] = (asked, until, through, { told = () => {} } = {}) => {
     const answer = Promise.withResolvers<Wire>();
     const ended = Promise.withResolvers<Failure>();
     until.addEventListener('abort', () => answer.reject(until.reason));
@@ -42,6 +45,7 @@ function setUp(clock: FakeClock = fakeClock()) {
       settings: asked,
       until,
       through,
+      told,
       isEnded: false,
       succeed() {
         const none = (): Promise<never> => Promise.reject(new Error('not in this test'));
@@ -91,11 +95,62 @@ describe('a link', () => {
     await clock.advance(1000);
     const late = new Failure('E_TIMEOUT', 'the deadline of a run');
     control.abort(late);
-    expect(await asked).toBe(late);
+    expect(await asked).toMatchObject({
+      code: 'E_TIMEOUT',
+      message: expect.stringMatching(/^the deadline of a run before there was a connection: ssh edgestatd@hv01:22 /),
+    });
     expect(last(dials).until.aborted).toBe(false);
     expect(await link.wire(control.signal).catch((error) => error)).toBe(late);
     const wire = last(dials).succeed();
     expect(await patient).toBe(wire);
+  });
+
+  it('says to whom its deadline ends the wait what is waited for, and what was wrong before', async () => {
+    const { clock, dials, link } = setUp();
+    const first = link.wire(never).catch(asFailure);
+    await clock.advance(0);
+    last(dials).fail(refused);
+    await first;
+    await clock.advance(1000);
+    const control = new AbortController();
+    const asked = link.wire(control.signal).catch(asFailure);
+    const stopped = new AbortController();
+    const reloaded = link.wire(stopped.signal).catch(asFailure);
+    await clock.advance(0);
+    last(dials).told('greeting');
+    control.abort(new Failure('E_TIMEOUT', 'the deadline of 2 s passed'));
+    expect(await asked).toMatchObject({
+      code: 'E_TIMEOUT',
+      message:
+        'the deadline of 2 s passed before there was a connection: ssh edgestatd@hv01:22 takes the connection and does ' +
+        'not greet in time; its sshd hangs, or something else listens there; the attempt before: refused',
+    });
+    const reload = new Failure('E_ABORTED', 'the daemon reloads');
+    stopped.abort(reload);
+    expect(await reloaded).toBe(reload);
+    link.close();
+  });
+
+  it('says so of the machine on the way, and of its turn', async () => {
+    const { clock, dials, dial } = setUp();
+    const way = createLink(settings, { clock, dial });
+    const turn = (until: AbortSignal): Promise<() => void> =>
+      new Promise((_, reject) => until.addEventListener('abort', () => reject(until.reason)));
+    const link = createLink({ ...settings, host: 'hv02', through: settings }, { clock, dial, through: way, turn });
+    const late = async (): Promise<string> => {
+      const control = new AbortController();
+      const asked = link.wire(control.signal).catch(asFailure);
+      await clock.advance(0);
+      control.abort(new Failure('E_TIMEOUT', 'the deadline of 2 s passed'));
+      return ((await asked) as Failure).message;
+    };
+    const place = 'the deadline of 2 s passed before there was a connection: ssh edgestatd@hv02:22 through hv01:22';
+    expect(await late()).toBe(`${place} waits for the machine on the way`);
+    last(dials).succeed();
+    await clock.advance(0);
+    expect(await late()).toBe(`${place} waits for other logins`);
+    link.close();
+    way.close();
   });
 
   it('ends an attempt after ten seconds, whoever waits', async () => {

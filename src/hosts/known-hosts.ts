@@ -60,6 +60,8 @@ export function parseKnownHosts(text: string): KnownHosts {
 function typeOf(key: string): string | undefined {
   if (!/^[A-Za-z0-9+/]{16,}={0,2}$/.test(key)) return undefined;
   const bytes = Buffer.from(key, 'base64');
+  // A key in other letters would be another one, and one that is revoked so not be.
+  if (bytes.toString('base64') !== key) return undefined;
   const length = bytes.length < 4 ? 0 : bytes.readUInt32BE();
   return length > 0 && length <= 64 && bytes.length > 4 + length ? bytes.toString('latin1', 4, 4 + length) : undefined;
 }

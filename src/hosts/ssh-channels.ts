@@ -123,6 +123,10 @@ function sessionOf(channel: SshChannel, told: Set<(failure: Failure) => void>): 
     stdout: stream,
     stderr: channel.stderr,
     ended: ended.promise,
+    signal(name) {
+      const { id, state } = channel.outgoing ?? {};
+      if (id !== undefined && (state === 'open' || state === 'eof')) channel._client?._protocol?.signal(id, name);
+    },
     destroy() {
       stream.destroy();
       // A server leaves it open for as long as the command runs, which is not told that nobody listens any more.

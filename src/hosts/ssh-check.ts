@@ -7,7 +7,6 @@ import type { SshSettings } from './ssh-options.ts';
 import { pathOf } from './ssh-sudo.ts';
 import type { Link } from './ssh-wire.ts';
 import { mayRun, ruleFor } from './sudo.ts';
-import { within } from './target.ts';
 
 /** Events and logs of both machines can still be put in one order. */
 const MAX_SKEW_SECONDS = 2;
@@ -20,7 +19,7 @@ export async function checkThere(
 ): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
   try {
-    await within(deadline, link.wire(deadline));
+    await link.wire(deadline);
     verdicts.push(await connection(calls, settings, deadline));
   } catch (thrown) {
     return [failed(asFailure(thrown))];

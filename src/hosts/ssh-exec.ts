@@ -15,8 +15,8 @@
  *
  * What differs from a shell that stays: a name in a directory that holds a newline is told as two names; an empty file
  * and a device that gives nothing are the same to readFile. The locale is what the login has: programs that speak other
- * languages than English there may not be understood. A program that outlives its deadline is not ended: its channel is
- * closed, and its next write ends it (SIGPIPE).
+ * languages than English there may not be understood. A program that outlives its deadline is ended by SIGKILL (by sudo:
+ * SIGTERM) through sshd, which passes on none to a forced command: that loses its channel, and ends with its next write.
  */
 import { asFailure, Failure } from '../errors.ts';
 import type { Argv, FilePart, Outcome } from '../host.ts';
@@ -47,6 +47,8 @@ interface Heard {
 
 const MAX_STDERR_BYTES = 500;
 const BLOCK_BYTES = 4096;
+/** How long a program that was signalled is waited for: some servers pass on no signal. */
+const GIVE_UP_MS = 1000;
 /** A session that has just ended may still count there. */
 const RETRIES_MS = [20, 50, 100, 300, 900];
 
@@ -82,7 +84,7 @@ async function heard(execs: Execs, argv: Argv, deadline: AbortSignal, maxBytes: 
 
 async function start(link: Link, command: string, deadline: AbortSignal): Promise<WireSession> {
   for (const pauseMs of [...RETRIES_MS, undefined]) {
-    const wire = await within(deadline, link.wire(deadline));
+    const wire = await link.wire(deadline);
     const starting = wire.exec(command);
     try {
       return await within(deadline, starting);
@@ -101,9 +103,14 @@ async function follow(session: WireSession, argv: Argv, deadline: AbortSignal, m
   let stdoutBytes = 0;
   let stderrBytes = 0;
   let reason: Failure | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const end = (why: Failure): void => {
-    reason ??= why;
-    session.destroy();
+    if (reason !== undefined) return;
+    reason = why;
+    // SIGTERM would end the login shell, and then there is nothing that a later signal would reach: a program that ignores
+    // it would stay. But SIGKILL would end sudo and not its program (sudo.ts).
+    session.signal(argv[0] === 'sudo' ? 'TERM' : 'KILL');
+    timer = setTimeout(session.destroy, GIVE_UP_MS);
   };
   const onDeadline = (): void => end(deadline.reason as Failure);
   deadline.addEventListener('abort', onDeadline, { once: true });
@@ -114,6 +121,7 @@ async function follow(session: WireSession, argv: Argv, deadline: AbortSignal, m
     .on('error', () => {})
     .on('data', (chunk: Buffer) => {
       stdoutBytes += chunk.length;
+      if (reason !== undefined) return;
       if (stdoutBytes <= maxBytes) stdout.push(chunk);
       else {
         stdout.length = 0;
@@ -127,6 +135,7 @@ async function follow(session: WireSession, argv: Argv, deadline: AbortSignal, m
       stderrBytes += chunk.length;
     });
   const { code, signal } = await endingWithWords(session);
+  clearTimeout(timer);
   deadline.removeEventListener('abort', onDeadline);
   const said = Buffer.concat(stderr).toString('utf8').trim();
   if (reason !== undefined) throw withEvidence(reason, argv, said);

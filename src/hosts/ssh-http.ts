@@ -17,7 +17,7 @@ type Wanted = ClientRequestArgs & ConnectionOptions;
 /** For one run: what its deadline finds open is closed. */
 export function agentsThrough(link: Link, deadline: AbortSignal): Agents {
   const open = async (wanted: Wanted): Promise<Duplex> => {
-    const wire = await within(deadline, link.wire(deadline));
+    const wire = await link.wire(deadline);
     const host = wanted.host ?? 'localhost';
     const opening = wire.connectTcp(unbracketed(host), Number(wanted.port));
     const stream = await within(AbortSignal.any([deadline, AbortSignal.timeout(CONNECT_MS)]), opening).catch(

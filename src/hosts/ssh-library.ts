@@ -20,7 +20,9 @@ export type ParseKey = (text: string, passphrase?: string) => PrivateKey | reado
 export interface SshChannel extends Duplex {
   readonly stderr: Readable;
   /** What the other side takes; not documented. */
-  readonly outgoing?: { readonly packetSize?: number };
+  readonly outgoing?: { readonly packetSize?: number; readonly id?: number; readonly state?: string };
+  /** Not documented: `signal` of a channel does nothing when its standard input has ended. */
+  readonly _client?: { readonly _protocol?: { signal(channel: number, name: string): void } };
   close(): void;
 }
 

@@ -78,7 +78,10 @@ export function createLink(settings: SshSettings, around: Surroundings): Link {
     const limit = new Failure('E_TIMEOUT', `${placeOf(settings)} did not answer in time`);
     const cancel = clock.after(ATTEMPT_MS, () => abort(limit));
     try {
-      return keep(await dial(settings, signal, way, { told: (reached) => void (stage = reached) }));
+      const told = (reached: Stage): void => {
+        stage = reached;
+      };
+      return keep(await dial(settings, signal, way, { told }));
     } catch (thrown) {
       const failure = asFailure(thrown);
       if (!isClosed) holdOff(failure);

@@ -15,7 +15,9 @@ export const START = 'exec /bin/sh';
 export function prelude(marker: string, safetySeconds: number): string {
   const middle = marker.length / 2;
   // In halves: a forced command that repeats what it reads is no shell.
-  return `m=${marker.slice(0, middle)}; m=$m''${marker.slice(middle)}; echo "\${m}b"
+  // bash takes options from SHELLOPTS too: `-e` would end it, and `-x` speak between the answers.
+  return `set +aCefuvx
+m=${marker.slice(0, middle)}; m=$m''${marker.slice(middle)}; echo "\${m}b"
 ${ENVIRONMENT}
 ${tools(safetySeconds)}
 ${FUNCTIONS}
@@ -52,7 +54,7 @@ export const killSudoScript = (id: string, signal: string): string =>
   `edge_sudo ${id} ${signal} ${id.replace('-', '')} 2>/dev/null`;
 
 /** As programs find it on our machine (src/hosts/program.ts). No function of an rc file may pose as a program. */
-const ENVIRONMENT = `unset -f cat dd echo env kill printf setsid sleep stat timeout trap true wait 2>/dev/null
+const ENVIRONMENT = `unset -f cat cd dd echo env head kill printf read setsid sleep stat test timeout trap true wait 2>/dev/null
 unset IFS ENV BASH_ENV CDPATH LANG LANGUAGE LC_ADDRESS LC_COLLATE LC_CTYPE LC_IDENTIFICATION LC_MEASUREMENT LC_MESSAGES
 unset LC_MONETARY LC_NAME LC_NUMERIC LC_PAPER LC_TELEPHONE LC_TIME
 LC_ALL=C; export LC_ALL

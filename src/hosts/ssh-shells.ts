@@ -2,7 +2,6 @@
 import { asFailure, Failure } from '../errors.ts';
 import { openShell, type Shell, type ShellPlace } from './ssh-shell.ts';
 import type { Link, Wire } from './ssh-wire.ts';
-import { within } from './target.ts';
 
 export interface Lease {
   readonly shell: Shell;
@@ -33,7 +32,7 @@ export function createShells(link: Link, place: ShellsPlace): Shells {
   let current: Pool | undefined;
   return {
     async take(deadline) {
-      const wire = await within(deadline, link.wire(deadline));
+      const wire = await link.wire(deadline);
       if (current?.wire !== wire) {
         current?.close();
         current = createPool(wire, place);

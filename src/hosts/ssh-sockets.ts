@@ -18,7 +18,7 @@ export function connectUnixThere(
 ): { answer: Promise<Duplex>; ended: Promise<void> } {
   const ended = Promise.withResolvers<void>();
   const connect = async (): Promise<Duplex> => {
-    const wire = await within(until, link.wire(until));
+    const wire = await link.wire(until);
     const opening = wire.connectUnix(path);
     const stream = await within(until, opening).catch(async (thrown) => {
       opening.then((late) => late.destroy()).catch(() => {});

@@ -10,7 +10,7 @@ import type { SshSettings } from './ssh-options.ts';
 import { connectUnixThere, type Look } from './ssh-sockets.ts';
 import { outcomeWithSudo } from './ssh-sudo.ts';
 import type { Link } from './ssh-wire.ts';
-import { keeper, type Target, within } from './target.ts';
+import { keeper, type Target } from './target.ts';
 
 export interface SshLimits {
   /** Largest output of a program, file or reply, in bytes. */
@@ -82,7 +82,7 @@ export function sshTarget(name: string, settings: SshSettings, link: Link, limit
       };
     },
     async reach(deadline) {
-      await within(deadline, link.wire(deadline));
+      await link.wire(deadline);
     },
     check: (deadline): Promise<readonly Verdict[]> => checkThere(link, calls, settings, deadline),
     renew: kept.renew,

@@ -20,6 +20,11 @@ export interface WireSession {
    */
   readonly ended: Promise<Ending>;
   /**
+   * Asks the server to signal what runs there (RFC 4254, section 6.9); nothing is answered. OpenSSH does so since 7.9, and
+   * not where a command is forced.
+   */
+  signal(name: 'TERM' | 'KILL'): void;
+  /**
    * Closes the channel at once; what runs there is not told, beyond the end of its streams, and keeps its place among the
    * sessions of the server until it ends.
    */

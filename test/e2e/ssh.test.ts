@@ -60,7 +60,7 @@ const sessionsOf = (server: Sshd): number[] =>
 const failures = (daemon: DaemonProcess, name: string) =>
   daemon.events.filter(({ event, target: on }) => event === 'run:failed' && on === name).map(({ code }) => code);
 
-it.runIf(canRunSshd() || process.env.CI)(
+it.runIf(canRunSshd())(
   'measures two machines beside this one; one that goes away and comes back costs the others nothing',
   async () => {
     const [one, two, udp] = await Promise.all([sshd(), sshd(), listener()]);
@@ -91,7 +91,7 @@ it.runIf(canRunSshd() || process.env.CI)(
   60_000,
 );
 
-it.runIf(canRunSshd() || process.env.CI)(
+it.runIf(canRunSshd())(
   'refuses a machine whose key has changed, and collects nothing from it',
   async () => {
     const [one, two, udp] = await Promise.all([sshd(), sshd(), listener()]);
@@ -111,7 +111,7 @@ it.runIf(canRunSshd() || process.env.CI)(
   60_000,
 );
 
-it.runIf(canRunSshd() || process.env.CI)(
+it.runIf(canRunSshd())(
   'keeps connections of which a reload changes nothing, and takes new hosts of an inventory in',
   async () => {
     const [one, two, udp] = await Promise.all([sshd(), sshd(), listener()]);
@@ -159,7 +159,7 @@ jobs:
   60_000,
 );
 
-it.runIf(canRunSshd() || process.env.CI)(
+it.runIf(canRunSshd())(
   'check says of each target what is missing, and what to do',
   async () => {
     const [one, two] = await Promise.all([sshd(), sshd()]);

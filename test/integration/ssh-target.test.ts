@@ -125,6 +125,25 @@ describe.skipIf(!canRunSshd())('a target over SSH', () => {
     expect(running(mark)).toEqual([]);
   });
 
+  it('ends a program that was an exec of its own, and asks no forced command in vain for long', async () => {
+    const { host, expire } = far({ commands: 'exec' });
+    const asleep = host.run(['sleep', '615']).catch((thrown) => thrown);
+    const script = ': mark-exec; trap "" TERM; while :; do sleep 616; done';
+    const stubborn = host.run(['sh', '-c', script]).catch((thrown) => thrown);
+    const forcedKey = join(directory, 'forced-key');
+    makeKey(forcedKey);
+    appendFileSync(sshd.authorizedKeys, `restrict,command="/bin/sleep 617" ${publicKey(forcedKey)}\n`);
+    const forced = far({ commands: 'exec', keyFile: forcedKey });
+    const waiting = forced.host.run(['sleep', '617']).catch((thrown) => thrown);
+    await Promise.all(['sleep 615', 'mark-exec', 'sleep 617'].map(begun));
+    expire();
+    forced.expire();
+    for (const one of [asleep, stubborn, waiting]) expect((await one).code).toBe('E_TIMEOUT');
+    await Promise.all([host.settled(), forced.host.settled()]);
+    await Promise.all(['sleep 615', 'mark-exec', 'sleep 616'].map(gone));
+    for (const { pid } of running('sleep 617')) process.kill(pid, 'SIGKILL');
+  });
+
   it('ends a program that prints ten gigabytes', async () => {
     const { host } = far({}, { maxOutputBytes: 1_000_000 });
     const failed = await host.run(['head', '-c', '10000000000', '/dev/zero']).catch((thrown) => thrown);

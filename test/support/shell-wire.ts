@@ -52,7 +52,8 @@ export function shellWire({ login = ['/bin/sh', '-c'], env, sessions = 100 }: Sh
       child.once('close', (code, signal) => {
         if (!isDestroyed) end({ code: code ?? undefined, signal: signal?.slice(3) });
       });
-      return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended: ended.promise, destroy };
+      const signal = (name: 'TERM' | 'KILL'): void => void child.kill(`SIG${name}`);
+      return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended: ended.promise, signal, destroy };
     },
     connectUnix: (path) => connected(() => connect({ path })),
     connectTcp: (host, port) => connected(() => connect({ host, port })),

@@ -7,7 +7,7 @@
  *     createLink(sshd.settings({ user: 'root' }), …);
  *     await sshd.stop();                         // also ends what sessions left running there
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -85,8 +85,19 @@ const SSHD = '/usr/sbin/sshd';
 const keeperProgram = new URL('./sshd-keeper.sh', import.meta.url).pathname;
 const FIRST_UID = 61_200;
 
-/** Whether this machine can run it. */
-export const canRunSshd = (): boolean => process.getuid?.() === 0 && existsSync(SSHD);
+/** Whether this machine can run it. CI is root and has it, where a lack is a failure. */
+export function canRunSshd(): boolean {
+  const can = process.getuid?.() === 0 && existsSync(SSHD);
+  if (!can && process.env.CI !== undefined) throw new Error(`no sshd: expected root, and ${SSHD} (openssh-server)`);
+  return can;
+}
+
+/** Since OpenSSH 9.8; others take the word for a mistake. */
+function hasPenalties(): boolean {
+  const { stderr } = spawnSync(SSHD, ['-V'], { encoding: 'utf8' });
+  const [, major = 0, minor = 0] = (/OpenSSH_(\d+)\.(\d+)/.exec(stderr) ?? []).map(Number);
+  return major > 9 || (major === 9 && minor >= 8);
+}
 
 /** Makes a key pair: `path` and `path.pub`. */
 export function makeKey(path: string, type = 'ed25519', passphrase = ''): void {
@@ -118,12 +129,24 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     for (const stream of [keeper.stdin, keeper.stdout]) if (stream instanceof Socket) stream[how]();
   };
   hold('unref');
-  const tell = async (command: string): Promise<void> => {
-    const answer = once(answers, 'line');
-    keeper.stdin.write(`${command}\n`);
-    hold('ref');
-    await answer;
-    hold('unref');
+  /** One at a time: the answers all read alike. */
+  let before: Promise<unknown> = Promise.resolve();
+  const tell = (command: string): Promise<void> => {
+    const told = before.then(async () => {
+      const control = new AbortController();
+      const answer = once(answers, 'line', { signal: control.signal });
+      keeper.stdin.write(`${command}\n`);
+      hold('ref');
+      try {
+        await Promise.race([answer, ended.then(() => Promise.reject(new Error('the keeper of an sshd has ended')))]);
+      } finally {
+        control.abort();
+        answer.catch(() => {});
+        hold('unref');
+      }
+    });
+    before = told.catch(() => {});
+    return told;
   };
   let stopping: Promise<void> | undefined;
 
@@ -148,9 +171,13 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     kill: () => tell('kill'),
     async start() {
       await tell('start');
-      await eventually(async () => ((await isReady(port)) ? true : undefined), 'sshd to listen').catch((error) => {
-        throw new Error(`${error.message}:\n${log()}`);
-      });
+      await eventually(async () => ((await isReady(port)) ? true : undefined), 'sshd to listen', 30_000).catch(
+        (error) => {
+          // One that was stopped, or waits for the disk, says nothing itself.
+          const there = sshd.processes().map(({ pid, argv }) => `${pid} ${stateOf(pid)} ${argv}\n`);
+          throw new Error(`${error.message}:\n${there.join('')}${log()}`);
+        },
+      );
     },
     stop() {
       stopping ??= (async () => {
@@ -207,6 +234,8 @@ function configOf(
     'PrintLastLog no',
     'MaxStartups 2000',
     'LogLevel VERBOSE',
+    // Many are refused here on purpose, and all come from one address.
+    ...(hasPenalties() ? ['PerSourcePenalties no'] : []),
   ];
   // Not for every keyword does sshd take its first value.
   const others = ours.filter((line) => !told.has(line.split(' ')[0]?.toLowerCase()));
@@ -256,28 +285,43 @@ function makeUsers(directory: string, users: SshdOptions['users'] = {}): void {
 
 /** The processes of the PID namespace that the file names: `4711 pid:[4026532212]`. None when it is gone. */
 function processesIn(file: string): RemoteProcess[] {
-  const [, wanted = ''] = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ') : [];
+  const [first = '', wanted = ''] = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ') : [];
   const look = (pid: string): RemoteProcess[] => {
     try {
       if (readlinkSync(`/proc/${pid}/ns/pid`) !== wanted) return [];
       const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
-      return [{ pid: Number(pid), argv }];
+      // Since OpenSSH 9.8 these are programs of their own.
+      return [{ pid: Number(pid), argv: argv.replace(/^sshd-(?:session|auth): /, 'sshd: ') }];
     } catch {
       // It ended in between, or is a zombie.
       return [];
     }
   };
-  return wanted === ''
+  // The kernel gives the number of a namespace that is gone to the next one, which is another test's.
+  return wanted === '' || look(first).length === 0
     ? []
     : readdirSync('/proc')
         .filter((entry) => /^\d+$/.test(entry))
         .flatMap(look);
 }
 
+/** `S`, or `T` where it is stopped, and what it waits for in the kernel. */
+function stateOf(pid: number): string {
+  try {
+    const [, state = '?'] = /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return `${state} ${readFileSync(`/proc/${pid}/wchan`, 'utf8')}`;
+  } catch {
+    return 'gone';
+  }
+}
+
+/** For one look; another one follows. */
+const GREETING_MS = 5000;
+
 async function greets(address: string, port: number): Promise<boolean> {
   const socket = connect(port, address);
   try {
-    const [chunk] = await once(socket, 'data');
+    const [chunk] = await once(socket, 'data', { signal: AbortSignal.timeout(GREETING_MS) });
     return String(chunk).startsWith('SSH-2.0-');
   } catch {
     return false;

@@ -15,7 +15,10 @@ import { fakeClock } from './support/fake-clock.ts';
 const lines = gauge('lines', { unit: 'lines', help: 'For tests.', source: 'test' });
 
 /** A job whose runs do as they are told; what happens, in order. */
-function job(collect: (context: Context<unknown>, run: number) => Promise<Reading>, target: Target = localTarget('hv01')) {
+function job(
+  collect: (context: Context<unknown>, run: number) => Promise<Reading>,
+  target: Target = localTarget('hv01'),
+) {
   const clock = fakeClock();
   const happened: string[] = [];
   const memos = new Map<string, string>();

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { registry } from '../collectors/registry.ts';
 import { systemClock as clock } from '../src/clock.ts';
 import { loadConfig } from '../src/config.ts';
+import { boundGarbage } from '../src/heap.ts';
 import { createJobSet } from '../src/job-set.ts';
 import { openTarget } from '../src/open-target.ts';
 import { splayFraction } from '../src/schedule.ts';
@@ -19,6 +20,8 @@ export interface Report {
   readonly late: Readonly<Record<string, readonly number[]>>;
   /** Jobs whose runs failed. */
   readonly failed: Readonly<Record<string, number>>;
+  /** Why jobs began to fail, without numbers. */
+  readonly reasons: Readonly<Record<string, number>>;
   readonly runs: number;
   readonly skipped: number;
   readonly samples: number;
@@ -28,6 +31,7 @@ export interface Report {
   readonly heapBytes: number;
 }
 
+boundGarbage();
 const [file = ''] = process.argv.slice(2);
 const config = await loadConfig(file, registry);
 const [sinkConfig] = config.sinks;
@@ -39,7 +43,8 @@ const ended = new Map<string, number>();
 function fresh() {
   const late: Record<string, number[]> = {};
   const failed: Record<string, number> = {};
-  return { late, failed, runs: 0, skipped: 0, samples: 0, cpu: process.cpuUsage(), atMs: clock.monotonicMs() };
+  const reasons: Record<string, number> = {};
+  return { late, failed, reasons, runs: 0, skipped: 0, samples: 0, cpu: process.cpuUsage(), atMs: clock.monotonicMs() };
 }
 let seen = fresh();
 
@@ -48,8 +53,12 @@ const jobs = createJobSet({
   offer: async () => {},
   state: { read: () => undefined, write() {} },
   turn: createTurns(config.maxRuns, clock).take,
-  log(event) {
+  log(event, fields) {
     if (event === 'tick:skipped') seen.skipped += 1;
+    if (event !== 'run:failed') return;
+    const { code, message } = fields as { readonly code: string; readonly message: string };
+    const reason = `${code} ${message.replace(/[0-9]+/g, '#')}`;
+    seen.reasons[reason] = (seen.reasons[reason] ?? 0) + 1;
   },
   deliver(delivery) {
     sink.write(delivery);

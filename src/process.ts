@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
+import { boundGarbage } from './heap.ts';
 import { type Notifier, systemdNotifier } from './hosts/systemd.ts';
 import { createLogger, type Logger } from './log.ts';
 
@@ -14,6 +15,7 @@ const SAME_SIGNAL_MS = 500;
 
 /** Runs until SIGTERM or SIGINT; resolves with the exit code. */
 export async function runDaemon(config: Config): Promise<number> {
+  boundGarbage();
   const logger = loggerFor(config);
   const notifier = systemdNotifier(process.env, (failure) => logger.log('notify:failed', { message: failure.message }));
   const ended = Promise.withResolvers<number>();

@@ -58,7 +58,12 @@ describe.skipIf(reason !== undefined)(`htb${reason === undefined ? '' : ` (${rea
       await moreThan(500_000, VIFS['vif3.1'].classId);
       await one.read();
       await moreThan(2_500_000, VIFS['vif3.1'].classId);
-      const { values, codes } = await one.read();
+      let { values, codes } = await one.read();
+      // On a busy machine the sender, or the switch, may have had no turn for a part of that time.
+      for (let more = 5; more > 0 && !((values.get('eth1.vif3_1.utilisation_ratio') ?? 0) > 0.9); more--) {
+        await moreThan(2_500_000, VIFS['vif3.1'].classId);
+        ({ values, codes } = await one.read());
+      }
       expect(codes).toEqual([]);
       expect(values.get('eth1.vif3_1.utilisation_ratio')).toBeGreaterThan(0.9);
       expect(values.get('eth1.vif3_1.utilisation_ratio')).toBeLessThan(1.1);

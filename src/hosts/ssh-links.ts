@@ -25,7 +25,7 @@ interface Shared {
 /** Each takes some 15 ms of a core: after a failure of the network all targets come back at once. */
 const LOGINS_AT_ONCE = 16;
 /** One that takes longer waits for its machine, and others begin. */
-const LOGIN_MS = 1000;
+const LOGIN_MS = 3000;
 
 export function createLinks(clock: Clock, dial?: Surroundings['dial']): Links {
   const all = new Map<string, Shared>();

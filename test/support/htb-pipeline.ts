@@ -73,6 +73,7 @@ export function pipelineOf(
   const runs: Run[] = [];
   const believed = createBelief();
   let last: { readonly from: Kernel; readonly to: Kernel } | undefined;
+  let wasStuck: ReadonlySet<string> = new Set();
 
   return {
     programs,
@@ -103,8 +104,13 @@ export function pipelineOf(
       if (failure === undefined) last = { from, to };
       const stuck = believed.stuck(points);
       // What a problem hides is unknown, and held.
-      if (problems.length === 0 && failure === undefined)
-        expect(stuck, 'gauges that are repeated for ever').toEqual([]);
+      if (problems.length === 0 && failure === undefined) {
+        // The ratio of a class that was made anew is unknown for one run, as a stray packet through it shows.
+        const nameOf = (told: string): string => told.split(' ', 1)[0] ?? '';
+        const again = stuck.filter((told) => wasStuck.has(nameOf(told)));
+        wasStuck = new Set(stuck.map(nameOf));
+        expect(again, 'gauges that are repeated for ever').toEqual([]);
+      }
       return result;
     },
   };

@@ -50,7 +50,7 @@ let seen = fresh();
 
 const jobs = createJobSet({
   ...{ clock, claims: createClaims(), machine: hostname(), retired() {} },
-  offer: async () => {},
+  offer: async () => true,
   state: { read: () => undefined, write() {} },
   turn: createTurns(config.maxRuns, clock).take,
   log(event, fields) {

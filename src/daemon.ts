@@ -70,7 +70,12 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   const turns = createTurns(initial.maxRuns, clock);
   const jobs = createJobSet({
     ...{ clock, log, deliver, machine: hostname(), claims: createClaims(), state, turn: turns.take },
-    offer: async (offers, who) => events.value?.offer(offers, who),
+    async offer(offers, who) {
+      // At the start, and while a reload changes it, the part that takes them is not the one that is configured.
+      if (events.settings !== settingsOfEvents(config)) return false;
+      await events.value?.offer(offers, who);
+      return true;
+    },
     retired: ({ id, intervalMs }, points) =>
       deliver({ job: `${id} retired`, atMs: clock.wallMs(), intervalMs, points }),
   });
@@ -123,8 +128,9 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   };
 
   const nameOf = (key: string): string => targetName(key, config.targets);
-  const adoptEvents = async ({ events: options, collectors, gracePeriodMs }: Config): Promise<void> => {
-    const settings = JSON.stringify(options ?? null);
+  const adoptEvents = async (next: Config): Promise<void> => {
+    const { events: options, collectors, gracePeriodMs } = next;
+    const settings = settingsOfEvents(next);
     if (settings === events.settings) return;
     const isStart = events.settings === '';
     // One spool is delivered from by one: the old part ends before the new one begins.
@@ -202,6 +208,8 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     status: () => `${jobs.size} jobs, ${sinks.size} sinks`,
   };
 }
+
+const settingsOfEvents = ({ events }: Config): string => JSON.stringify(events ?? null);
 
 function ownTotals(config: Config) {
   const naming = createNaming(basePath(config.prefix, targetName('local', config.targets), 'edgestatd'));

@@ -25,8 +25,11 @@ export interface JobSurroundings {
   /** Makes the splay differ from machine to machine. */
   readonly machine: string;
   readonly deliver: (delivery: Delivery) => void;
-  /** Takes what a run offers as events; never rejects. */
-  readonly offer: (offers: readonly Offer[], who: { readonly job: string; readonly target: string }) => Promise<void>;
+  /** Takes what a run offers as events; never rejects. False: not now, so that it is to be offered again. */
+  readonly offer: (
+    offers: readonly Offer[],
+    who: { readonly job: string; readonly target: string },
+  ) => Promise<boolean>;
   readonly state: Pick<State, 'read' | 'write'>;
   readonly turn: RunPlan['turn'];
 }
@@ -153,7 +156,7 @@ export function startJob(
     around.deliver(controller.signal.aborted ? { ...delivery, isCut: true } : delivery);
     if (failure !== undefined) return;
     const { offers = [] } = batch.reading;
-    if (offers.length > 0) await around.offer(offers, who);
+    if (offers.length > 0 && !(await around.offer(offers, who))) return;
     // Only now has the run happened: one that is lost before is read again.
     if (batch.memo !== undefined) around.state.write(config.id, batch.memo);
   };

@@ -38,6 +38,7 @@ function job(
     async offer(offers: readonly Offer[]) {
       await Promise.resolve();
       happened.push(`offered ${offers.map(({ id }) => id)}`);
+      return !offers.some(({ id }) => id === 'refused');
     },
     state: {
       read: (id) => memos.get(id),
@@ -71,6 +72,20 @@ it('keeps what a run wrote after its reading was handed on and its offers were t
   expect(await run()).toEqual(['delivered', 'offered o1', 'wrote place 1']);
   expect(await run()).toEqual(['delivered', 'offered o2', 'wrote place 2']);
   expect(read).toEqual([undefined, 'place 1']);
+  started.release();
+});
+
+it('reads on from the same place when what was offered could not be taken now', async () => {
+  const read: (string | undefined)[] = [];
+  const { run, started } = job(async ({ memo }, at) => {
+    read.push(memo?.read());
+    memo?.write(`place ${at}`);
+    return { samples: [], offers: [{ id: at === 2 ? 'refused' : `o${at}`, what: 'w', tags: [], atMs: 1 }] };
+  });
+  expect(await run()).toEqual(['delivered', 'offered o1', 'wrote place 1']);
+  expect(await run()).toEqual(['delivered', 'offered refused']);
+  expect(await run()).toEqual(['delivered', 'offered o3', 'wrote place 3']);
+  expect(read).toEqual([undefined, 'place 1', 'place 1']);
   started.release();
 });
 

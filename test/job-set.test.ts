@@ -33,7 +33,7 @@ it.each([
   };
   const jobs = createJobSet({
     ...{ clock, claims: createClaims(), log: () => {}, machine: 'm', retired() {}, turn: undefined },
-    offer: async () => {},
+    offer: async () => true,
     state: { read: () => undefined, write() {} },
     deliver({ points }) {
       for (const { path, value, labels } of points) if (path.endsWith('bytes')) sent.set(labels.device ?? '', value);

@@ -100,6 +100,7 @@ function follow(folder: string, options: object) {
         ...{ deliver, state, turn: createTurns(1, systemClock).take },
         async offer(offers) {
           offered.push(...offers.map(({ what }) => what));
+          return true;
         },
       });
     },

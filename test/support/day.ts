@@ -73,7 +73,7 @@ export async function startDay(port: number, vifs: number): Promise<Day> {
   let runs = 0;
   const jobs: JobSet = createJobSet({
     ...{ clock, claims, log: () => {}, machine: 'test', retired() {}, turn: undefined },
-    offer: async () => {},
+    offer: async () => true,
     state: { read: () => undefined, write() {} },
     deliver(delivery) {
       runs += 1;

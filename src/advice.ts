@@ -33,8 +33,8 @@ export function adviceFor({ code, evidence, message }: Failure, target?: TargetC
     return debian === redHat ? `its package is ${debian}` : `its package is ${debian} (Debian) or ${redHat} (Red Hat)`;
   }
   if (code !== 'E_DENIED') return ADVICE[code];
-  // The message says the rule already.
-  if (message.includes('NOPASSWD')) return undefined;
+  // The message says already what to do: the rule, or the group.
+  if (/NOPASSWD|\bgroup\b/.test(message)) return undefined;
   if (target?.type !== 'ssh') return 'give this user the right, or run as root';
   const { user, sudo } = target.settings;
   if (program === undefined) return `give the user ${user} there the right (a group that has it), or log in as another`;

@@ -132,6 +132,8 @@ export async function listThere(
     throw located(thrown, path);
   });
   if (!kinds.startsWith('d')) throw kindFailure(path, kinds, '') ?? missing(path);
+  // It went away while it was read, as that of a process that ends: nothing in it is known.
+  if (kinds.endsWith('n')) throw missing(path);
   const names = stdout
     .toString('utf8')
     .split('\0')

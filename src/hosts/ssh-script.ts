@@ -173,6 +173,7 @@ case $d in .*) set -- "$q"/.* ;; *) set -- "$q"/* ;; esac
 [ $# -ne 1 ] || [ -e "$1" ] || [ -L "$1" ] || shift
 [ $# -eq 0 ] || printf '%s\\0' "$@"
 done
+[ -d "$q" ] || echo "\${m}kn"
 fi
 echo "\${m}e"
 }`;

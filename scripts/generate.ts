@@ -14,6 +14,9 @@ import { registry } from '../collectors/registry.ts';
 import type { Collector } from '../src/collector.ts';
 import { configSchema } from '../src/schema.ts';
 import { matcher } from '../src/text.ts';
+import { dashboardsFiles } from './generated/dashboards.ts';
+import { docsFiles } from './generated/docs.ts';
+import { manFiles } from './generated/man.ts';
 
 type Json = { readonly [key: string]: unknown };
 
@@ -142,6 +145,8 @@ export function generated(root: string): Map<string, string> {
     fill(`${folder}/README.md`, { sample, options: optionsTable(collector), metrics: metricsTable(collector) });
   }
   fill('collectors/README.md', { collectors: collectorsTable(collectors, root) });
+  for (const more of [manFiles, dashboardsFiles, docsFiles])
+    for (const [file, content] of more(root)) files.set(file, content);
   return files;
 }
 

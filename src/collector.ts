@@ -10,9 +10,11 @@ import { z } from 'zod';
 import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Kind, Metric, Sample } from './metric.ts';
+import type { Table } from './table.ts';
 import { DURATION_FORM, DURATION_PATTERN, durationMs, SIZE_FORM, SIZE_PATTERN, sizeBytes } from './units.ts';
 
 export type { FilePart, Host, HttpOptions, Kept, Lasting, NetlinkRequest, Outcome } from './host.ts';
+export type { Column, Table } from './table.ts';
 
 export interface Context<Options> {
   readonly host: Host;
@@ -107,6 +109,8 @@ export interface Collector<Options = unknown> {
   readonly metrics: Readonly<Record<string, Metric>>;
   /** It follows something by its memo, so that without a `state` file it begins anew at each restart. */
   readonly remembers?: true;
+  /** What `top` and the status page show. */
+  readonly tables?: readonly Table[];
   /** Reads once. An exception ends the run (`up 0`); problems are values. Never called twice at once for one job. */
   collect(context: Context<Options>): Promise<Reading>;
   /** For `edgestatd check`: tries what the collector needs (sockets, permissions, programs and their versions). */

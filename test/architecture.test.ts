@@ -109,11 +109,14 @@ describe('one module alone imports', () => {
     ['hot-shots', 'src/sinks/statsd.ts'],
     ['pino', 'src/log.ts'],
     ['yaml', 'src/config-file.ts'],
-    ['commander', 'src/cli.ts'],
     ['koffi', 'src/hosts/netlink.ts'],
     ['node:sqlite', 'src/database.ts'],
   ])('%s: %s', (what, importer) => {
     expect(importersOf(what)).toEqual([importer]);
+  });
+
+  it('commander: those who declare the command line and read it', () => {
+    expect(importersOf('commander')).toEqual(['src/cli.ts', 'src/completion.ts', 'src/program.ts']);
   });
 
   it('ssh2: src/hosts/ssh.ts, where there is one', () => {

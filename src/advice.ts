@@ -26,6 +26,8 @@ const ADVICE: Partial<Record<Code, string>> = {
 
 /** One half of a sentence, or undefined. `target`: where it happened. */
 export function adviceFor({ code, evidence, message }: Failure, target?: TargetConfig): string | undefined {
+  // What the container lacks is said already, by the wall that met it.
+  if (/--user UID:GID|BASE_IMAGE=tools/.test(message)) return undefined;
   const program = evidence.argv?.[0];
   if (code === 'E_NOT_FOUND' && program !== undefined && message.includes('not found in PATH')) {
     const [debian, redHat] = PACKAGES[baseName(program)] ?? [];

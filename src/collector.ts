@@ -11,6 +11,7 @@ import { Failure } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Kind, Metric, Sample } from './metric.ts';
 import type { Table } from './table.ts';
+import { tablesFault } from './table-faults.ts';
 import { DURATION_FORM, DURATION_PATTERN, durationMs, SIZE_FORM, SIZE_PATTERN, sizeBytes } from './units.ts';
 
 export type { FilePart, Host, HttpOptions, Kept, Lasting, NetlinkRequest, Outcome } from './host.ts';
@@ -200,5 +201,7 @@ export function defineCollector<Options>(collector: Collector<Options>): Collect
     seen.add(metric.name);
   }
   if (seen.size === 0) wrong('metrics must declare at least one metric');
+  const fault = tablesFault(collector.tables, Object.values(collector.metrics));
+  if (fault !== undefined) wrong(fault);
   return collector;
 }

@@ -65,6 +65,22 @@ export function sharedFiles({ sinks, events }: FileConfig, read: ConfigFile): Co
   });
 }
 
+/** The one that comes second could never listen there. */
+export function sharedPort({ status, events }: FileConfig, read: ConfigFile): Complaint[] {
+  const { listen: own, socket } = status;
+  const { listen: theirs } = events ?? {};
+  const isPort = own !== undefined && theirs?.port === own.port && theirs.address === own.address;
+  const isSocket = typeof socket === 'string' && theirs?.socket === socket;
+  return [
+    ...(isPort
+      ? [read.complain(['status', 'listen'], 'is that of events.listen too; give one of them another port')]
+      : []),
+    ...(isSocket
+      ? [read.complain(['status', 'socket'], 'is that of events.listen too; give one of them another path')]
+      : []),
+  ];
+}
+
 /** What the parts of `events` say of each other, and of the collectors. */
 export function wrongEvents(
   data: FileConfig,

@@ -4,17 +4,20 @@ import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Collector } from './collector.ts';
-import { doubled, sharedFiles, wrongEvents } from './config-faults.ts';
+import { doubled, sharedFiles, sharedPort, wrongEvents } from './config-faults.ts';
 import { type Complaint, type ConfigFile, readConfigFile, suggestion, told, valueAt } from './config-file.ts';
 import { Failure } from './errors.ts';
 import type { EventsOptions } from './events/options.ts';
+import { containerViews } from './hosts/container.ts';
 import { hider, type LogLevel } from './log.ts';
 import { loadPlugins } from './plugins.ts';
-import { resolveReferences } from './references.ts';
+import { parseTyped } from './reference-types.ts';
+import { resolveReferences, withoutTyped } from './references.ts';
 import { cronIntervalMs, type When } from './schedule.ts';
 import { configSchema, type FileConfig } from './schema.ts';
 import { secretFaults, unshown } from './secret-options.ts';
 import { spoolPath } from './sinks/carbon-options.ts';
+import type { StatusOptions } from './status/options.ts';
 import { placeTargets } from './target-places.ts';
 import type { TargetConfig } from './targets.ts';
 
@@ -52,15 +55,17 @@ export interface Config {
   readonly jobs: readonly JobConfig[];
   readonly collectors: ReadonlyMap<string, Collector>;
   readonly events: EventsOptions | undefined;
+  readonly status: StatusOptions;
   readonly secrets: readonly string[];
   /** Environment variables that hold secrets. */
   readonly variables: readonly string[];
 }
 
-const SYSTEM_FILE = '/etc/edgestatd/edgestatd.yaml';
+export const SYSTEM_FILE = '/etc/edgestatd/edgestatd.yaml';
 
-/** The file that `--config` defaults to: the machine's own, else the package's. */
-export function defaultConfigFile(systemFile = SYSTEM_FILE): string {
+/** The file that `--config` defaults to: `EDGESTATD_CONFIG`, the machine's own, else the package's. */
+export function defaultConfigFile(systemFile = SYSTEM_FILE, named = process.env.EDGESTATD_CONFIG): string {
+  if (named !== undefined && named !== '') return named;
   try {
     lstatSync(systemFile);
     return systemFile;
@@ -97,15 +102,16 @@ async function configFrom(
   const resolved = resolveReferences(read.data, env);
   if (resolved.faults.length > 0)
     throw refused(told(resolved.faults.map(({ path, message }) => read.complain(path, message))), resolved.secrets);
-  const parsed = configSchema.safeParse(resolved.value);
-  const literal = secretFaults(configSchema, read.data);
+  const { parsed, faults, typed } = parseTyped(configSchema, resolved.value, resolved.references);
+  const literal = [...secretFaults(configSchema, read.data), ...faults];
   const shown = literal.map(({ path, message }) => read.complain(path, message));
   if (!parsed.success) {
     const others = read.complaints(unshown(parsed.error, literal), configSchema, []);
-    throw refused(told(shown.concat(others)), resolved.secrets);
+    throw refused(told(shown.concat(others)), withoutTyped(resolved.references, typed).secrets);
   }
   if (shown.length > 0) throw refused(told(shown), resolved.secrets);
   const data = parsed.data;
+  const allTyped = [...typed];
 
   let complaints: Complaint[] = [];
   const plugins = await loadPlugins(data.plugins, builtIn);
@@ -124,8 +130,10 @@ async function configFrom(
       complaints.push(read.complain([...at, 'collector'], unknown));
       return [];
     }
-    const options = collector.options.safeParse(job.options);
-    const secrets = secretFaults(collector.options, valueAt(read.data, [...at, 'options']));
+    const found = parseTyped(collector.options, job.options, resolved.references, [...at, 'options']);
+    const options = found.parsed;
+    allTyped.push(...found.typed);
+    const secrets = [...secretFaults(collector.options, valueAt(read.data, [...at, 'options'])), ...found.faults];
     for (const { path, message } of secrets) complaints.push(read.complain([...at, 'options', ...path], message));
     // What is said of a value shows it. Very many are too many for the arguments of one push.
     if (!options.success)
@@ -137,10 +145,12 @@ async function configFrom(
     for (const { index: place, message } of empty) problems.push(`jobs[${index}].targets[${place}]: ${message}`);
     return options.success ? jobsOf(job, names, collector, options.data) : [];
   });
+  problems.push(...containerViews(jobs));
   complaints = complaints.concat(doubled(data, read), sharedFiles(data, read), sharedState(data, read));
-  complaints = complaints.concat(wrongEvents(data, read, collectors));
+  complaints = complaints.concat(sharedPort(data, read), wrongEvents(data, read, collectors));
   const sinks = data.sinks.map((sink) => ({ ...sink, name: sink.name ?? sink.type }));
-  if (complaints.length > 0) throw refused(told(complaints), resolved.secrets);
+  const hidden = withoutTyped(resolved.references, allTyped);
+  if (complaints.length > 0) throw refused(told(complaints), hidden.secrets);
   return {
     file: read.file,
     prefix: data.prefix,
@@ -154,8 +164,9 @@ async function configFrom(
     jobs,
     collectors,
     events: data.events,
-    secrets: resolved.secrets,
-    variables: resolved.variables,
+    status: data.status,
+    secrets: hidden.secrets,
+    variables: hidden.variables,
   };
 }
 

@@ -9,18 +9,22 @@ import { targetName } from './config-faults.ts';
 import { type Events, startEvents } from './events/events.ts';
 import type { Target } from './hosts/target.ts';
 import { createJobSet } from './job-set.ts';
+import { type Kept, keep } from './kept.ts';
 import type { Logger } from './log.ts';
-import { basePath, createNaming } from './naming.ts';
 import { openTarget, settingsOf } from './open-target.ts';
+import { createOwnReport, SELF_EVERY_MS } from './own-report.ts';
 import { startTicking } from './schedule.ts';
-import { probeProcess, sinkSamples } from './self.ts';
+import { probeProcess } from './self.ts';
 import { carbonSink } from './sinks/carbon.ts';
 import { packingOf } from './sinks/packing.ts';
 import type { Delivery, Sink } from './sinks/sink.ts';
 import { statsdSink } from './sinks/statsd.ts';
 import { stdoutSink } from './sinks/stdout.ts';
 import { openState } from './state.ts';
-import { createTotals } from './totals.ts';
+import type { Seen } from './status/board.ts';
+import type { OpenSink } from './status/sink-status.ts';
+import { startStatus } from './status/status.ts';
+import { noteTroubles } from './status/trouble-notes.ts';
 import { createTurns } from './turns.ts';
 import { version } from './version.ts';
 import { createClaims } from './vet.ts';
@@ -43,10 +47,10 @@ export interface DaemonSurroundings {
   readonly stdout: Writable;
 }
 
-/** The daemon's own samples are sent this often. */
-const SELF_EVERY_MS = 10_000;
 /** What targets keep and no job has used for this long beyond two of its intervals is not wanted any more. */
 const SWEEP_AFTER_MS = 60_000;
+/** An answer that is under way when the daemon stops may take so long. */
+const STATUS_CLOSE_MS = 500;
 /** setTimeout() takes a longer time for none at all. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -55,16 +59,19 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
   const startedAtMs = clock.monotonicMs();
   const probe = probeProcess();
   let config = initial;
-  let sinks: ReadonlyMap<string, Kept<Sink>> = new Map();
+  let sinks: ReadonlyMap<string, Kept<OpenSink>> = new Map();
   let targets: ReadonlyMap<string, Kept<Target>> = new Map();
   let events: Kept<Events | undefined> = { settings: '', value: undefined };
   let stopping = false;
   let turn: Promise<unknown> = Promise.resolve();
   let cancelSweep = (): void => {};
 
-  const deliver = (delivery: Delivery): void => {
-    for (const { value } of sinks.values()) value.write(delivery);
+  const eventNotes = noteTroubles(log, clock.wallMs);
+  const allSinks = (): OpenSink[] => [...sinks.values()].map(({ value }) => value);
+  const deliver = (delivery: Delivery, seen?: Seen): void => {
+    for (const { sink } of allSinks()) sink.write(delivery);
     events.value?.see(delivery);
+    if (seen !== undefined) status.see(seen);
   };
   const state = openState(initial.state, { clock, log });
   const turns = createTurns(initial.maxRuns, clock);
@@ -76,24 +83,38 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       await events.value?.offer(offers, who);
       return true;
     },
-    retired: ({ id, intervalMs }, points) =>
-      deliver({ job: `${id} retired`, atMs: clock.wallMs(), intervalMs, points }),
+    retired({ id, intervalMs, collector }, points, seen) {
+      const times = { atMs: clock.wallMs(), intervalMs };
+      const of = { job: id, collector: collector.name, tookMs: 0 };
+      deliver({ job: `${id} retired`, ...times, points }, { ...of, ...times, ...seen });
+    },
   });
+  const status = startStatus(
+    {
+      ...{ clock, log, probe, eventNotes, jobs: jobs.statuses, sinks: allSinks },
+      events: () => events.value,
+    },
+    initial,
+  );
 
-  const openSink = (sink: SinkConfig): Sink => {
-    if (sink.type === 'statsd') return statsdSink(sink, clock, log);
-    if (sink.type === 'carbon') return carbonSink(sink, clock, log);
-    return stdoutSink(sink, stdout, () => packingOf(config.sinks));
+  const openSink = (settings: SinkConfig): OpenSink => {
+    const notes = noteTroubles(log, clock.wallMs);
+    const open = (): Sink => {
+      if (settings.type === 'statsd') return statsdSink(settings, clock, notes.log);
+      if (settings.type === 'carbon') return carbonSink(settings, clock, notes.log);
+      return stdoutSink(settings, stdout, () => packingOf(config.sinks));
+    };
+    return { sink: open(), settings, notes };
   };
 
-  const closeSink = async (sink: Sink, withinMs: number): Promise<void> => {
+  const closeSink = async ({ sink }: OpenSink, withinMs: number): Promise<void> => {
     await sink.close(withinMs);
     const { sentMetrics, droppedMetrics } = sink.counts();
     log('sink:closed', { sink: sink.name, sentMetrics, droppedMetrics: Object.fromEntries(droppedMetrics) });
   };
 
   /** Takes a configuration into use; what it no longer wants is closed at the end. */
-  const adopt = async (next: Config) => {
+  const adopt = async (next: Config, isReload = false) => {
     logger.hide([...config.secrets, ...next.secrets]);
     logger.setLevel(next.logLevel);
     const newSinks = keep(
@@ -114,6 +135,8 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     config = next;
     sinks = newSinks.kept;
     targets = newTargets.kept;
+    // Before the first run of a job: what it reads may be read again in an hour.
+    status.expect(next);
     const tally = await jobs.arrange(next, new Map([...targets].map(([key, { value }]) => [key, value])));
     const sweeps = [...targets.values()].map(({ value }) => value.renew());
     const longestMs = next.jobs.reduce((longest, { intervalMs }) => Math.max(longest, intervalMs), 0);
@@ -122,6 +145,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       for (const sweep of sweeps) sweep();
     });
     await adoptEvents(next);
+    if (!stopping) await status.use(next, isReload);
     const closing = newSinks.dropped.map((sink) => closeSink(sink, next.gracePeriodMs));
     await Promise.all([...closing, ...newTargets.dropped.map((target) => target.close())]);
     return tally;
@@ -136,26 +160,19 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
     // One spool is delivered from by one: the old part ends before the new one begins.
     await events.value?.stop(gracePeriodMs / 2, events.value.spool !== options?.spool);
     if (stopping) return;
+    eventNotes.down.clear();
+    const around = { clock, log: eventNotes.log };
     const value =
-      options === undefined ? undefined : startEvents(options, { clock, log, collectors, targetName: nameOf }, isStart);
+      options === undefined ? undefined : startEvents(options, { ...around, collectors, targetName: nameOf }, isStart);
     events = { settings, value };
   };
 
   await adopt(initial);
-  let own = ownTotals(initial);
-  const report = async (): Promise<void> => {
-    const { naming } = ownTotals(config);
-    if (naming.base !== own.naming.base) own = ownTotals(config);
-    const open = [...sinks.values()].map(({ value }) => value);
-    const ofEvents = events.value?.reading() ?? { samples: [] };
-    const samples = [...probe.samples(), ...sinkSamples(open), ...ofEvents.samples];
-    // What waits on a disk that cannot be looked at is unknown, and has not ended.
-    const blind = open.filter((sink) => sink.counts().waiting === undefined).map(({ name }) => ({ sink: name }));
-    const unread = [...blind, ...(ofEvents.unread ?? [])];
-    const named = samples.map((one) => ({ path: naming.path(one.metric, one.labels), sample: one }));
-    const points = own.totals.apply({ named, problems: [], unread, ratios: [], readAtMs: clock.monotonicMs() });
-    deliver({ job: 'edgestatd', atMs: clock.wallMs(), intervalMs: SELF_EVERY_MS, points });
-  };
+  const ownReport = createOwnReport({
+    ...{ clock, probe, config: () => config, events: () => events.value },
+    sinks: () => allSinks().map(({ sink }) => sink),
+  });
+  const report = async (): Promise<void> => deliver(ownReport());
   const selfTicking = startTicking({
     ...{ when: { everyMs: SELF_EVERY_MS }, splayKey: `${hostname()} edgestatd`, splayMs: SELF_EVERY_MS, clock },
     onSkipped() {},
@@ -172,7 +189,7 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       return false;
     }
     if (stopping) return false;
-    const tally = await adopt(next);
+    const tally = await adopt(next, true);
     log('daemon:reloaded', { config: next.file, ...tally });
     return true;
   };
@@ -197,8 +214,9 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
       await jobs.stop(graceMs / 2);
       await events.value?.stop(graceMs / 4);
       await report();
+      await status.close(STATUS_CLOSE_MS);
       const leftMs = Math.max(500, graceMs - (clock.monotonicMs() - beganAtMs));
-      await Promise.all([...sinks.values()].map(({ value }) => closeSink(value, leftMs)));
+      await Promise.all(allSinks().map((sink) => closeSink(sink, leftMs)));
       await Promise.all([...targets.values()].map(({ value }) => value.close()));
       state.close();
       probe.stop();
@@ -210,31 +228,3 @@ export async function startDaemon(initial: Config, { clock, logger, stdout }: Da
 }
 
 const settingsOfEvents = ({ events }: Config): string => JSON.stringify(events ?? null);
-
-function ownTotals(config: Config) {
-  const naming = createNaming(basePath(config.prefix, targetName('local', config.targets), 'edgestatd'));
-  return { naming, totals: createTotals(naming, { startsFromZero: true }) };
-}
-
-interface Kept<Value> {
-  readonly settings: string;
-  readonly value: Value;
-}
-
-/** Opens what is new or has other settings, and keeps the rest as it is. */
-function keep<Settings, Value>(
-  old: ReadonlyMap<string, Kept<Value>>,
-  wanted: readonly Settings[],
-  keyOf: (settings: Settings) => string,
-  open: (settings: Settings) => Value,
-): { readonly kept: Map<string, Kept<Value>>; readonly dropped: Value[] } {
-  const kept = new Map<string, Kept<Value>>();
-  for (const one of wanted) {
-    const key = keyOf(one);
-    const settings = JSON.stringify(one);
-    const before = old.get(key);
-    kept.set(key, before?.settings === settings ? before : { settings, value: open(one) });
-  }
-  const dropped = [...old].filter(([key, { value }]) => kept.get(key)?.value !== value).map(([, { value }]) => value);
-  return { kept, dropped };
-}

@@ -5,6 +5,7 @@ import { Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
 import { type Job, type JobSurroundings, type Memory, startJob } from './job.ts';
 import type { Point } from './point.ts';
+import type { Seen } from './status/board.ts';
 
 /** What a reload did. */
 export interface Tally {
@@ -22,11 +23,13 @@ export interface JobSet {
   /** No run has outlived its deadline. */
   isAlive(): boolean;
   readonly size: number;
+  /** What each does, by its id. */
+  statuses(): ReturnType<Job['status']>[];
 }
 
 export interface JobSetSurroundings extends Omit<JobSurroundings, 'prefix' | 'target'> {
   /** Gets the final zeros of a job that is gone: StatsD would repeat its gauges for ever. */
-  readonly retired: (job: JobConfig, points: readonly Point[]) => void;
+  readonly retired: (job: JobConfig, points: readonly Point[], seen: Pick<Seen, 'target' | 'points'>) => void;
 }
 
 interface Placed {
@@ -48,8 +51,9 @@ export function createJobSet(around: JobSetSurroundings): JobSet {
     await job.ticking.idle();
     return memory;
   };
-  const retire = ({ job }: Placed, memory: Memory): void => {
-    around.retired(job.config, [...memory.totals.retire(), ...memory.selfTotals.retire()]);
+  const retire = ({ job, target }: Placed, memory: Memory): void => {
+    const points = memory.totals.retire();
+    around.retired(job.config, [...points, ...memory.selfTotals.retire()], { target: target.name, points });
   };
   const start = (config: JobConfig, prefix: string, target: Target, memory?: Memory): void => {
     const job = startJob(config, { ...around, prefix, target }, memory);
@@ -118,6 +122,10 @@ export function createJobSet(around: JobSetSurroundings): JobSet {
     isAlive: () => [...placed.values()].every(({ job }) => job.ticking.runningMs() < job.config.timeoutMs + STUCK_MS),
     get size() {
       return placed.size;
+    },
+    statuses() {
+      const all = [...placed.values()].map(({ job }) => job.status());
+      return all.sort(({ job: { id: one } }, { job: { id: other } }) => (one < other ? -1 : 1));
     },
   };
 }

@@ -2,8 +2,9 @@
 import type { Clock } from './clock.ts';
 import type { Offer } from './collector.ts';
 import type { JobConfig } from './config.ts';
-import { asFailure, type Code, type Failure } from './errors.ts';
+import { asFailure, type Failure } from './errors.ts';
 import type { Target } from './hosts/target.ts';
+import { createSayer } from './job-voice.ts';
 import type { Log } from './log.ts';
 import { isComputed, type Labels, type Metric } from './metric.ts';
 import { basePath, createNaming } from './naming.ts';
@@ -13,6 +14,11 @@ import { startTicking, type Ticking } from './schedule.ts';
 import { type JobCounts, runSamples } from './self.ts';
 import type { Delivery } from './sinks/sink.ts';
 import type { State } from './state.ts';
+import type { Seen } from './status/board.ts';
+import type { JobStatus } from './status/document.ts';
+import type { Pulse } from './status/health.ts';
+import { createJobNotes, type JobNotes } from './status/job-notes.ts';
+import { intervalText } from './status/spans.ts';
 import { createTotals, type Totals } from './totals.ts';
 import { type Claims, foreign, tell, vet } from './vet.ts';
 
@@ -24,7 +30,8 @@ export interface JobSurroundings {
   readonly claims: Claims;
   /** Makes the splay differ from machine to machine. */
   readonly machine: string;
-  readonly deliver: (delivery: Delivery) => void;
+  /** `seen`: the job's own points, without what the daemon says of the run. */
+  readonly deliver: (delivery: Delivery, seen: Seen) => void;
   /** Takes what a run offers as events; never rejects. False: not now, so that it is to be offered again. */
   readonly offer: (
     offers: readonly Offer[],
@@ -41,6 +48,8 @@ export interface Job {
   release(): Memory;
   /** Ends a run that is under way. */
   abort(reason: Failure): void;
+  /** What it does, and what its health is told by. */
+  status(): { readonly job: JobStatus; readonly pulse: Omit<Pulse, 'job'> };
 }
 
 /** What survives a reload. */
@@ -50,6 +59,7 @@ export interface Memory {
   readonly counts: JobCounts;
   /** Computed series that were not sent in this run, and why. */
   readonly refused: Map<string, string>;
+  readonly notes: JobNotes;
 }
 
 export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'prefix' | 'target' | 'claims'>): Memory {
@@ -70,11 +80,14 @@ export function freshMemory(config: JobConfig, around: Pick<JobSurroundings, 'pr
     refused,
     selfTotals: createTotals(naming('edgestatd'), { startsFromZero: true }),
     counts: { problems: new Map(), skippedTicks: 0 },
+    notes: createJobNotes(),
   };
 }
 
 export interface Delivered {
   readonly delivery: Delivery;
+  /** The job's own points of it. */
+  readonly points: readonly Point[];
   readonly problems: readonly Failure[];
   readonly failure: Failure | undefined;
   /** How many samples are sent: those that only feed computed metrics, or were refused, are not. */
@@ -118,7 +131,7 @@ export function deliveryOf(
   const selfPoints = memory.selfTotals.apply({ named: self, problems: [], ratios: [], readAtMs: batch.readAtMs });
   const { id, intervalMs } = config;
   const delivery = { job: id, atMs: batch.atMs, intervalMs, points: points.concat(selfPoints) };
-  return { delivery, problems, failure: batch.failure, samples: sent };
+  return { delivery, points, problems, failure: batch.failure, samples: sent };
 }
 
 /** What a plugin hands over may break what looks at it: that is its own failed run, and nobody else's. */
@@ -143,17 +156,26 @@ export function startJob(
   const { log, clock, target } = around;
   const who = { job: config.name, target: target.name };
   const say = createSayer(log, who);
-  const { counts } = memory;
+  const { counts, notes } = memory;
+  const { intervalMs } = config;
+  const startedMs = clock.monotonicMs();
   let controller = new AbortController();
 
   const once = async (): Promise<void> => {
     controller = new AbortController();
     const recall = (): string | undefined => around.state.read(config.id);
     const batch = await run({ ...planOf(config, target), recall, turn: around.turn }, clock, controller.signal);
-    const { delivery, problems, failure } = containedDelivery(batch, config, around, memory);
+    const { delivery, points, problems, failure, samples } = containedDelivery(batch, config, around, memory);
+    const { atMs, durationMs } = batch;
     // A run that the daemon itself ended is not the job's fault: counted and sent, but nothing to say.
-    if (!controller.signal.aborted) say.run(failure, failure === undefined ? problems : []);
-    around.deliver(controller.signal.aborted ? { ...delivery, isCut: true } : delivery);
+    if (!controller.signal.aborted) {
+      say.run(failure, failure === undefined ? problems : []);
+      const now = { nowMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
+      notes.ended({ atMs, ...now, durationMs, samples, failure, problems });
+    }
+    const of = { job: config.id, collector: config.collector.name, target: target.name };
+    const seen = { ...of, atMs, intervalMs, tookMs: durationMs, points };
+    around.deliver(controller.signal.aborted ? { ...delivery, isCut: true } : delivery, seen);
     if (failure !== undefined) return;
     const { offers = [] } = batch.reading;
     if (offers.length > 0 && !(await around.offer(offers, who))) return;
@@ -182,56 +204,20 @@ export function startJob(
       return memory;
     },
     abort: (reason) => controller.abort(reason),
+    status: () => ({
+      job: {
+        ...{ id: config.id, name: config.name, target: target.name, collector: config.collector.name, intervalMs },
+        schedule: 'cron' in config.when ? config.when.cron : intervalText(config.when.everyMs),
+        ...(ticking.running ? { runningMs: Math.round(ticking.runningMs()) } : {}),
+        ...{ ...notes.told(), skippedTicks: counts.skippedTicks },
+      },
+      pulse: {
+        ageMs: clock.monotonicMs() - startedMs,
+        sinceSuccessMs: notes.succeededMs === undefined ? undefined : clock.monotonicMs() - notes.succeededMs,
+      },
+    }),
   };
 }
 
 /** Within this time all remote targets have been tried. */
 const MAX_BEGIN_MS = 30_000;
-/** Problems that are remembered as said; more than this are counted, and not said one by one. */
-const MAX_SAID = 50;
-
-/** Says each state once: what began, and what is over. */
-function createSayer(log: Log, who: { job: string; target: string }) {
-  let failedAs: Code | undefined;
-  let failedRuns = 0;
-  let skipped = 0;
-  let skippedSince = false;
-  const said = new Map<string, Failure>();
-  // Numbers in a message (a line, a byte count) change while the problem is the same.
-  const key = ({ code, message }: Failure): string => `${code} ${message.replace(/[0-9]+/g, '#')}`;
-
-  return {
-    run(failure: Failure | undefined, problems: readonly Failure[]): void {
-      if (!skippedSince && skipped > 0) {
-        log('tick:in_time', { ...who, skipped });
-        skipped = 0;
-      }
-      skippedSince = false;
-      if (failure !== undefined) {
-        failedRuns += 1;
-        if (failure.code !== failedAs) log('run:failed', { ...who, code: failure.code, message: failure.message });
-        failedAs = failure.code;
-        return;
-      }
-      if (failedAs !== undefined) log('run:recovered', { ...who, failedRuns });
-      failedAs = undefined;
-      failedRuns = 0;
-      const now = new Map(problems.map((problem) => [key(problem), problem]));
-      for (const [text, { code, message }] of said) {
-        if (now.has(text)) continue;
-        said.delete(text);
-        log('run:problem_gone', { ...who, code, message });
-      }
-      for (const [text, problem] of now) {
-        if (said.has(text) || said.size >= MAX_SAID) continue;
-        said.set(text, problem);
-        log('run:problem', { ...who, code: problem.code, message: problem.message });
-      }
-    },
-    skipped(ticks: number): void {
-      skippedSince = true;
-      if (skipped === 0) log('tick:skipped', { ...who, ticks });
-      skipped += ticks;
-    },
-  };
-}

@@ -72,6 +72,12 @@ export interface EventMap {
   /** Files wait in the folder, which cannot be read, or whose files cannot be moved or taken; tried again. */
   'events:folder_failed': { folder: string; code: Code; message: string };
   'events:folder_works': { folder: string };
+  /** Of the status page, and of the status socket once it is there after all. */
+  'status:listening': { at: string };
+  /** A socket on which the daemon tells of itself cannot be listened on; tried again. */
+  'status:listen_failed': { code: Code; message: string };
+  /** What was asked could not be answered. */
+  'status:failed': { code: Code; message: string };
   'notify:failed': { message: string };
   /** Of an inventory: an entry that is none, or a pattern of targets that fits nothing. */
   'config:problem': { message: string };
@@ -127,6 +133,9 @@ export const LEVELS: { readonly [Name in keyof EventMap]: 'debug' | 'info' | 'wa
   'events:rejected': 'warn',
   'events:folder_failed': 'error',
   'events:folder_works': 'info',
+  'status:listening': 'info',
+  'status:listen_failed': 'warn',
+  'status:failed': 'error',
   'notify:failed': 'warn',
   'config:problem': 'warn',
   'state:failed': 'error',

@@ -26,6 +26,13 @@ export async function loadPlugins(
           const owner = builtIn.has(collector.name) ? 'a built-in collector' : 'another plugin';
           throw new Error(`exports the collector "${collector.name}", which ${owner} is called already; rename it`);
         }
+        const tables = [...collectors.values()].flatMap((one) => one.tables ?? []);
+        const taken = collector.tables?.find(({ name }) => tables.some((one) => one.name === name));
+        if (taken !== undefined) {
+          throw new Error(
+            `the collector "${collector.name}" has a table "${taken.name}", as another one has; rename it`,
+          );
+        }
         collectors.set(collector.name, collector);
       }
     } catch (error) {

@@ -12,8 +12,8 @@ import { type Import, importInto } from './events/in/import-command.ts';
 import { type Format, once } from './once.ts';
 import { openTarget } from './open-target.ts';
 import { runDaemon } from './process.ts';
-import { type StatusFlags, showStatus } from './status/command.ts';
-import { showTop, type TopFlags } from './top/command.ts';
+import type { StatusFlags } from './status/command.ts';
+import type { TopFlags } from './top/command.ts';
 import { DURATION_FORM, durationMs } from './units.ts';
 import { version } from './version.ts';
 
@@ -99,6 +99,8 @@ export function buildProgram(done: (code: number) => void): Command {
     .option('--socket <path>', 'the socket of the daemon (default: as the configuration says)')
     .action(async (options: Common & StatusFlags) => {
       endOnSignals();
+      // What a daemon never needs is not loaded by it.
+      const { showStatus } = await import('./status/command.ts');
       done(await showStatus(options));
     });
   command('top', 'live tables of what the running daemon measures')
@@ -112,6 +114,7 @@ export function buildProgram(done: (code: number) => void): Command {
     .option('--once', 'print it once; so it does where the output is no terminal')
     .option('--socket <path>', 'the socket of the daemon (default: as the configuration says)')
     .action(async (options: Common & TopFlags) => {
+      const { showTop } = await import('./top/command.ts');
       done(await showTop(options));
     });
   addEventCommands(program, command, done);

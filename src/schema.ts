@@ -10,6 +10,7 @@ import { shardOption } from './shard.ts';
 import { carbonSinkOptions } from './sinks/carbon-options.ts';
 import { statsdSinkOptions } from './sinks/statsd-options.ts';
 import { stdoutSinkOptions } from './sinks/stdout-options.ts';
+import { statusOptions } from './status/options.ts';
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const NAME_FORM = 'expected a name of letters, digits, "_" and "-" (at most 64)';
@@ -90,6 +91,7 @@ export const configShape = {
     .optional()
     .describe('Which part of the remote targets this edgestatd measures, such as "0/3"; several share them so.'),
   events: eventsOptions.optional().describe('Events, such as deploys: how they come in, wait and are delivered.'),
+  status: statusOptions.prefault({}).describe('How the running daemon is asked: by status and top, and by a browser.'),
   jobs: z.array(job).min(1).describe('What is measured, where and when.'),
 };
 

@@ -10,7 +10,8 @@ export interface SecretFault {
   readonly message: string;
 }
 
-const REFERENCE = /^\$\{(?:env|credential):[^{}]+\}$/;
+/** Not one with a default, which would stand in the file. */
+const REFERENCE = /^\$\{(?:env|credential):(?![^{}]*:-[^{}])[^{}]+\}$/;
 
 /** Secrets that stand in the file itself. `raw`: the options as they are written there, references unresolved. */
 export function secretFaults(schema: z.ZodType, raw: unknown, path: Path = []): SecretFault[] {

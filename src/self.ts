@@ -187,8 +187,19 @@ function neverLess(sink: Sink): SinkCounts {
   return { ...counts, ...now };
 }
 
+/** What the process takes now. */
+export interface ProcessNumbers {
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+  readonly cpuSeconds: number;
+  /** Since the last report; undefined: nothing was measured since. */
+  readonly eventLoopDelayP99Seconds: number | undefined;
+}
+
 export interface ProcessProbe {
+  /** Begins a new report. */
   samples(): Sample[];
+  numbers(): ProcessNumbers;
   stop(): void;
 }
 
@@ -198,17 +209,21 @@ const PROBE_EVERY_MS = 100;
 export function probeProcess(): ProcessProbe {
   const histogram = monitorEventLoopDelay({ resolution: PROBE_EVERY_MS });
   histogram.enable();
+  const numbers = (): ProcessNumbers => {
+    const { rss: rssBytes, heapUsed: heapUsedBytes } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    const late = histogram.count > 0 ? Math.max(0, histogram.percentile(99) / 1e9 - PROBE_EVERY_MS / 1000) : undefined;
+    return { rssBytes, heapUsedBytes, cpuSeconds: (user + system) / 1e6, eventLoopDelayP99Seconds: late };
+  };
   return {
+    numbers,
     samples() {
-      const { rss, heapUsed } = process.memoryUsage();
-      const { user, system } = process.cpuUsage();
-      const late =
-        histogram.count > 0 ? Math.max(0, histogram.percentile(99) / 1e9 - PROBE_EVERY_MS / 1000) : undefined;
+      const { rssBytes, heapUsedBytes, cpuSeconds, eventLoopDelayP99Seconds: late } = numbers();
       histogram.reset();
       return [
-        sample(perProcess.rss, rss),
-        sample(perProcess.heap, heapUsed),
-        sample(perProcess.cpu, (user + system) / 1e6),
+        sample(perProcess.rss, rssBytes),
+        sample(perProcess.heap, heapUsedBytes),
+        sample(perProcess.cpu, cpuSeconds),
         sample(perProcess.uptime, process.uptime()),
         ...(late === undefined ? [] : [sample(perProcess.delay, late)]),
       ];

@@ -204,6 +204,23 @@ describe('pure modules', () => {
     ...['lines', 'pack', 'series', 'pace', 'carbon-lines', 'carbon-slots', 'carbon-ledger'].map(
       (name) => `src/sinks/${name}.ts`,
     ),
+    ...[
+      ...[
+        'board-order',
+        'board-rows',
+        'gate',
+        'health',
+        'job-notes',
+        'screen-jobs',
+        'screen-line',
+        'spans',
+        'trouble-notes',
+      ],
+      'sink-status',
+    ].map((name) => `src/status/${name}.ts`),
+    ...['width', 'line', 'layout', 'rows', 'screen', 'view', 'keys', 'press', 'print', 'flags'].map(
+      (name) => `src/top/${name}.ts`,
+    ),
     ...folders.map((folder) => `collectors/${folder}/parse.ts`),
   ];
 

@@ -108,6 +108,34 @@ describe('defineCollector', () => {
     );
   });
 
+  it('refuses tables of which no screen can be made', () => {
+    const [metric] = Object.values(sound.metrics);
+    const columns = [{ title: 'use', metric, form: 'number' }];
+    const table = { name: 'vifs', title: 'VIFs', labels: ['vif'], sortBy: 'use', columns };
+    const said = (tables: unknown): string => {
+      try {
+        defineCollector({ ...sound, tables } as Collector);
+        return 'nothing';
+      } catch (thrown) {
+        return (thrown as Error).message.replace('collector "htb": ', '');
+      }
+    };
+    expect(said([table])).toBe('nothing');
+    expect(said(5)).toBe('tables must be an array');
+    expect(said([null])).toMatch(/^the name of a table must match/);
+    expect(said([{ ...table, name: '../x' }])).toMatch(/^the name of a table must match/);
+    expect(said([table, table])).toBe('table vifs is declared twice');
+    expect(said([{ ...table, name: 'list' }])).toMatch(/a word of "edgestatd top"/);
+    expect(said([{ ...table, labels: undefined }])).toMatch(/labels and tags must be arrays/);
+    expect(said([{ ...table, columns: [] }])).toMatch(/columns must be an array of at least one/);
+    expect(said([{ ...table, columns: [columns[0], columns[0]] }])).toMatch(/titles of their own/);
+    expect(said([{ ...table, sortBy: 'more' }])).toMatch(/sortBy must be the title of a column/);
+    expect(said([{ ...table, columns: [{ ...columns[0], form: 'metres' }] }])).toMatch(
+      /form of the column use must be/,
+    );
+    expect(said([{ ...table, columns: [{ ...columns[0], metric: undefined }] }])).toMatch(/is none of this collector/);
+  });
+
   it('refuses a metric that is declared twice', () => {
     const again = gauge('sent_bytes', about);
     expect(complaint({ ...sound, metrics: { sent, again } })).toBe(

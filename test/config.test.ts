@@ -83,7 +83,7 @@ describe('unknown keys', () => {
     expect(await refused(yaml(...sinks, ...jobs, 'job: 1', 'targetz: {}', 'colour: red'))).toEqual([
       'FILE:5:1: job: unknown key; did you mean "jobs"?',
       'FILE:6:1: targetz: unknown key; did you mean "targets"?',
-      'FILE:7:1: colour: unknown key; expected one of prefix, log, gracePeriod, state, maxRuns, plugins, sinks, targets, inventory, shard, events, jobs',
+      'FILE:7:1: colour: unknown key; expected one of prefix, log, gracePeriod, state, maxRuns, plugins, sinks, targets, inventory, shard, events, status, jobs',
     ]);
   });
 
@@ -352,7 +352,8 @@ describe('YAML', () => {
   it('with very many mistakes is refused with the first twenty', async () => {
     const keys = (name: (index: number) => string): string[] =>
       Array.from({ length: 40_000 }, (_, index) => `${name(index)}: 1`);
-    const valid = 'prefix, log, gracePeriod, state, maxRuns, plugins, sinks, targets, inventory, shard, events, jobs';
+    const valid =
+      'prefix, log, gracePeriod, state, maxRuns, plugins, sinks, targets, inventory, shard, events, status, jobs';
     const unknown = await refused(yaml(...keys((index) => `unheard${index}`), ...sinks, ...jobs));
     expect(unknown).toHaveLength(21);
     expect(unknown[0]).toBe(`FILE:1:1: unheard0: unknown key; expected one of ${valid}`);
@@ -805,6 +806,16 @@ describe('plugins', () => {
     expect(await refused(configWith([path]))).toEqual([
       `FILE:3:11: plugins[0]: plugin ${path}: exports the collector "htb", which a built-in collector is called already; rename it`,
     ]);
+  });
+
+  it('that have a table of another collector are refused', async () => {
+    const table = `tables: [{ name: 'levels', title: 't', labels: [], sortBy: 'a', columns: [{ title: 'a', metric: level, form: 'number' }] }],`;
+    const tabled = (name: string): string =>
+      plugin(`${name}.mjs`, good(name).replace('metrics: { level },', `metrics: { level }, ${table}`));
+    const body = 'await load().catch((error) => console.log(error.message));';
+    expect(inNode(configWith([tabled('first'), tabled('second')], 'first'), body)).toContain(
+      'the collector "second" has a table "levels", as another one has; rename it',
+    );
   });
 
   it('that have the name of another plugin are refused', async () => {

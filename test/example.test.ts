@@ -88,8 +88,9 @@ describe('config/example.yaml', () => {
   });
 
   test('has every option of the file', () => {
-    expectEveryOption(data, z.strictObject(configShape), ['log', 'targets']);
+    expectEveryOption(data, z.strictObject(configShape), ['log', 'status', 'targets']);
     expectEveryOption(data.log as Record<string, unknown>, configShape.log);
+    expectEveryOption(data.status as Record<string, unknown>, configShape.status);
     expect(Object.keys(data).filter((key) => !(key in configShape))).toEqual([]);
   });
 

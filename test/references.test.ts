@@ -60,8 +60,74 @@ describe('environment variables', () => {
     expect(credential.secrets).toEqual(['swordfish']);
   });
 
+  it('are no secrets where they name the place of a sink or of a broker, unless it may hold a login', () => {
+    const names = { PLACE: 'statsd.example', URL: 'http://broker.example:15672', FILE: '/run/secrets/rabbitmq' };
+    const options = { urls: ['${env:URL}'], user: '${env:USER}', passwordFile: '${env:FILE}', password: '${env:P}' };
+    const document = {
+      sinks: [{ host: '${env:PLACE}' }, { destinations: ['${env:PLACE}:2003'] }],
+      jobs: [{ collector: 'rabbitmq', options }],
+    };
+    const { secrets, variables } = resolveReferences(document, { ...names, USER: 'edge', P: 'swordfish' });
+    expect([secrets, variables]).toEqual([['swordfish'], ['P']]);
+    const login = { ...names, USER: 'edge', P: 'x', URL: 'http://edge:tuna@broker.example', FILE: 'swordfish' };
+    expect(resolveReferences(document, login).secrets).toEqual(['http://edge:tuna@broker.example', 'swordfish', 'x']);
+  });
+
+  it.each([
+    ['a password within a URL', { urls: ['http://edge:${env:S}@broker.example'] }],
+    ['a user within a URL', { urls: ['http://${env:S}:x@broker.example'] }],
+    ['a key in the query of a URL', { urls: ['http://broker.example/?key=${env:S}'] }],
+    ['a key in the path of a URL', { urls: ['http://broker.example/api/${env:S}'] }],
+    ['a password of a database', { database: 'postgres://edge:${env:S}@db.example/x' }],
+    ['the address of a database', { database: '${env:LOGIN}' }],
+  ])('are secrets as %s', (_, options) => {
+    const names = { S: 'swordfish', LOGIN: 'postgres://edge:swordfish@db.example/x' };
+    const { secrets, variables } = resolveReferences({ jobs: [{ options }] }, names);
+    expect(secrets.join()).toContain('swordfish');
+    expect(variables).toHaveLength(1);
+  });
+
+  it('are no secrets as the host, or the port, of a URL', () => {
+    const document = { jobs: [{ options: { urls: ['http://${env:HOST}:${env:PORT}/broker'] } }] };
+    expect(resolveReferences(document, { HOST: 'broker.example', PORT: '15672' }).secrets).toEqual([]);
+  });
+
   it('may be empty', () => {
     expect(resolveReferences('[${env:EMPTY}]', env)).toMatchObject({ value: '[]', variables: ['EMPTY'], faults: [] });
+  });
+
+  it('may have a default, which stands for what is not set or empty, and is no secret', () => {
+    const document = {
+      a: '${env:NO_SUCH:-8125}',
+      b: 'x-${env:EMPTY:-y}',
+      c: '${env:TOKEN:-none}',
+      d: '[${env:NO_SUCH:-}]',
+    };
+    expect(resolveReferences(document, env)).toMatchObject({
+      value: { a: '8125', b: 'x-y', c: 's3cret-token', d: '[]' },
+      secrets: ['s3cret-token'],
+      variables: ['TOKEN'],
+      faults: [],
+    });
+    expect(resolveReferences('${env:NO_SUCH:-a:-b}', env).value).toBe('a:-b');
+    // A shell's other forms are none.
+    expect(faultOf('${env:TOKEN:=x}')).toBe('environment variable "TOKEN:=x" is not set');
+  });
+
+  it('may not have a reference for a default: it would end at the inner brace', () => {
+    const message = 'the default of "NO_SUCH" holds a reference; expected a text without one';
+    for (const text of ['${env:NO_SUCH:-${env:TOKEN}}', '${env:NO_SUCH:-x${credential:windows}}'])
+      expect(resolveReferences({ key: text }, env).faults).toEqual([{ path: ['key'], message }]);
+  });
+
+  it('with an empty default leave out the option that they are the whole value of', () => {
+    const document = {
+      name: '${env:NO_SUCH:-}',
+      empty: '${env:EMPTY:-}',
+      kept: '${env:TOKEN:-}',
+      list: ['${env:NO_SUCH:-}'],
+    };
+    expect(resolveReferences(document, env).value).toEqual({ kept: 's3cret-token', list: [''] });
   });
 
   it('that hold a reference are not looked into', () => {
@@ -114,6 +180,10 @@ describe('credentials', () => {
     expect(faultOf('${credential:folder}')).toBe('credential "folder" could not be read: EISDIR');
   });
 
+  it('have no default', () => {
+    expect(faultOf('${credential:missing:-x}')).toBe('"missing:-x" is no name of a credential');
+  });
+
   it('without a directory say what the unit lacks', () => {
     expect(faultOf('${credential:rabbitmq.password}', {})).toBe(
       'credential "rabbitmq.password": the service has none; add LoadCredential=rabbitmq.password:PATH to its unit',
@@ -130,7 +200,9 @@ describe('other texts', () => {
 
   it('that are no reference stay as they are', () => {
     for (const text of ['$TOKEN', '${TOKEN}', '${env:TOKEN', '$ {env:TOKEN}', '${1:x}', '$${', '']) {
-      expect(resolveReferences(text, env)).toEqual({ value: text, secrets: [], variables: [], faults: [] });
+      expect(resolveReferences(text, env)).toEqual({
+        ...{ value: text, references: [], secrets: [], variables: [], faults: [] },
+      });
     }
   });
 

@@ -11,6 +11,7 @@ import { oldTrees } from './old-trees.ts';
 import { looksLikeOvs, missingTrees, nameTree, viewOvs } from './ovs.ts';
 import { tickSeconds } from './psched.ts';
 import { reviewDevice } from './review.ts';
+import { tables } from './tables.ts';
 import { traceHtb } from './trace.ts';
 import { identityOfTree } from './tree.ts';
 import { readTrees, sources } from './trees.ts';
@@ -47,6 +48,7 @@ export const htb = defineCollector<HtbOptions>({
   name: 'htb',
   options,
   metrics,
+  tables,
   async collect({ host, options: asked, atMs, intervalMs }: Context<HtbOptions>): Promise<Reading> {
     const forest = await readTrees(host, asked);
     const { trees, bare, problems } = forest;

@@ -91,7 +91,7 @@ export const classMetrics = {
   ceil,
 } as const;
 
-const ratios = {
+export const ratios = {
   utilisation: ratio('utilisation_ratio', {
     ...{ numerator: sentBytes, denominator: [ceil], factor: 8 },
     help: 'What was sent, as a share of the ceiling: at 1 the class is being limited.',

@@ -10,11 +10,13 @@ import { bondSamples, counterSamples, labelsOf, linkSamples, vlanSamples } from 
 import { metrics } from './metrics.ts';
 import { type LinkOptions, options, selector } from './options.ts';
 import { parseVlans } from './parse.ts';
+import { tables } from './tables.ts';
 
 export const link = defineCollector<LinkOptions>({
   name: 'link',
   options,
   metrics,
+  tables,
   async collect({ host, options }: Context<LinkOptions>): Promise<Reading> {
     const wanted = selectorOf(host, options);
     const memory = memoryOf(host, options);

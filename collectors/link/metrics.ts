@@ -68,7 +68,7 @@ export const counterMetrics = {
   txCompressed: counted('tx_compressed_packets', 'Transmit compressed', 'Compressed packets sent (PPP, SLIP).'),
 };
 
-const ratios = {
+export const ratios = {
   rxErrorRatio: ratio('rx_error_ratio', {
     numerator: rxErrors,
     denominator: [rxPackets, rxErrors],

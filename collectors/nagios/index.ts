@@ -10,6 +10,7 @@ import { type NagiosOptions, options, SERIES_OF_ONE } from './options.ts';
 import { advised, lostMemory, problemsOf, scoped } from './problems.ts';
 import { newBudget } from './read.ts';
 import { archiveOf } from './rotated.ts';
+import { tables } from './tables.ts';
 import { createTally, selection, type Tally, type Told } from './tally.ts';
 
 export const nagios = defineCollector<NagiosOptions>({
@@ -17,6 +18,7 @@ export const nagios = defineCollector<NagiosOptions>({
   remembers: true,
   options,
   metrics,
+  tables,
   async collect(context: Context<NagiosOptions>): Promise<Reading> {
     try {
       return await read(context);

@@ -14,11 +14,13 @@ import { type OvsOptions, options } from './options.ts';
 import { bridgeSamples, controllerSamples, known, managerSamples, schemaSamples, statisticsInterval } from './rows.ts';
 import { joined, type Label, nothing, only, type Part, problem } from './scope.ts';
 import { readSwitch } from './switch.ts';
+import { tables } from './tables.ts';
 
 export const ovs = defineCollector<OvsOptions>({
   name: 'ovs',
   options,
   metrics,
+  tables,
   async collect(context: Context<OvsOptions>): Promise<Reading> {
     const { host, options } = context;
     const database = ovsdb(host, databaseSocket(options));

@@ -5,11 +5,13 @@ import { checkModule } from './check.ts';
 import { examine, type Fit } from './examine.ts';
 import { isFit, metrics, REASONS } from './metrics.ts';
 import { type OvsKmodOptions, options } from './options.ts';
+import { tables } from './tables.ts';
 
 export const ovsKmod = defineCollector<OvsKmodOptions>({
   name: 'ovs_kmod',
   options,
   metrics,
+  tables,
   async collect(context: Context<OvsKmodOptions>): Promise<Reading> {
     const { vswitchd, kernels, isLoaded, problems } = await examine(context);
     const samples = [sample(metrics.loaded, isLoaded ? 1 : 0)];

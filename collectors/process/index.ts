@@ -6,11 +6,13 @@ import { findGroups } from './groups.ts';
 import { measure } from './measure.ts';
 import { metrics } from './metrics.ts';
 import { options, type ProcessOptions } from './options.ts';
+import { tables } from './tables.ts';
 
 export const namedProcesses = defineCollector<ProcessOptions>({
   name: 'process',
   options,
   metrics,
+  tables,
   async collect({ host, options, readAtMs }: Context<ProcessOptions>): Promise<Reading> {
     const { groups, unknown, problems, uptime } = await findGroups(host, options, readAtMs);
     const pids = new Set(groups.flatMap(({ alive }) => alive.map(({ pid }) => pid)));

@@ -109,7 +109,7 @@ async function queuesSeen(client: Client, options: RabbitmqOptions): Promise<Ver
 
 function seenVerdict(seen: number, all: number | undefined, { user = 'USER' }: RabbitmqOptions): Verdict {
   if (seen > 0 && (all === undefined || seen >= all)) return { level: 'ok', text: `${seen} queues can be seen` };
-  const right = `rabbitmqctl set_permissions -p VHOST ${printable(user)} '^$' '^$' '.*'`;
+  const right = `rabbitmqctl set_permissions -p VHOST ${printable(user)} '^$' '^$' '^$'`;
   if (seen === 0) {
     const text = `no queue can be seen: there is none, or this user has no permission in their vhosts (${right})`;
     return { level: all === 0 ? 'ok' : 'warn', text };
@@ -121,5 +121,5 @@ function seenVerdict(seen: number, all: number | undefined, { user = 'USER' }: R
 }
 
 function noRight(vhost: string): string {
-  return `this user has no permission there: rabbitmqctl set_permissions -p ${quoted(vhost)} USER '^$' '^$' '.*'`;
+  return `this user has no permission there: rabbitmqctl set_permissions -p ${quoted(vhost)} USER '^$' '^$' '^$'`;
 }

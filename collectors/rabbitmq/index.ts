@@ -8,12 +8,14 @@ import { brokerMetrics } from './metrics-broker.ts';
 import { options, type RabbitmqOptions } from './options.ts';
 import { decide } from './own.ts';
 import { readBroker } from './reading.ts';
+import { tables } from './tables.ts';
 import { measureChanges } from './watched.ts';
 
 export const rabbitmq = defineCollector<RabbitmqOptions>({
   name: 'rabbitmq',
   options,
   metrics: { ...messageMetrics, ...brokerMetrics },
+  tables,
   check,
   async collect(context: Context<RabbitmqOptions>): Promise<Reading> {
     const { host, options } = context;

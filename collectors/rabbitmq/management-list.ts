@@ -146,7 +146,7 @@ function notLookedAt(vhosts: readonly string[], over: Failure | undefined): Fail
 }
 
 function seesNone(there: number): Failure {
-  const text = `the broker has ${there} queues, and this user can see none of them: it has no permission in their vhosts (rabbitmqctl set_permissions -p VHOST USER '^$' '^$' '.*')`;
+  const text = `the broker has ${there} queues, and this user can see none of them: it has no permission in their vhosts (rabbitmqctl set_permissions -p VHOST USER '^$' '^$' '^$')`;
   return new Failure('E_DENIED', text, { labels: NOTHING });
 }
 

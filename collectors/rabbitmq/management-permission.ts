@@ -12,7 +12,7 @@ export function lacking(vhost: string, failure: Failure): Failure {
 }
 
 function noPermission(vhost: string): Failure {
-  const text = `this user has no permission in vhost ${quoted(vhost)}, so its queues cannot be seen: rabbitmqctl set_permissions -p VHOST USER '^$' '^$' '.*'`;
+  const text = `this user has no permission in vhost ${quoted(vhost)}, so its queues cannot be seen: rabbitmqctl set_permissions -p VHOST USER '^$' '^$' '^$'`;
   return new Failure('E_DENIED', text);
 }
 

@@ -35,7 +35,11 @@ export const options = z
       .min(1)
       .default(['rabbitmqctl'])
       .describe('rabbitmqctl and what stands before it, for example [sudo, -n, rabbitmqctl].'),
-    user: z.string().min(1).optional().describe('With the tag monitoring, and the permission to read in the vhosts.'),
+    user: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('With the tag monitoring, and a permission in each vhost; one that allows nothing is enough.'),
     password: secret().optional().describe('By reference only: an environment variable, or a credential of systemd.'),
     passwordFile: z.string().startsWith('/').optional().describe('A file with the password, instead.'),
     caFile: z

@@ -7,6 +7,7 @@ import { metrics, watched } from './metrics.ts';
 import { namespacesIn } from './namespaces.ts';
 import { expecting, type Group, type Parsed, parsePairs, parseSnmp6 } from './parse.ts';
 import { createSelection, measure } from './select.ts';
+import { tables } from './tables.ts';
 
 /** So many wrong names are compared with the catalogue; nobody reads more. */
 const MAX_COMPARED = 20;
@@ -47,6 +48,7 @@ export const tcp = defineCollector<TcpOptions>({
   name: 'tcp',
   options,
   metrics,
+  tables,
   async collect({ host, options }: Context<TcpOptions>): Promise<Reading> {
     const selection = createSelection(options);
     const own = await readProc(host, options);

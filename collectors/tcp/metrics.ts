@@ -105,7 +105,7 @@ export function knownMetrics(group: Group): TcpMetric[] {
   return [...made].filter(([key]) => key.startsWith(`${group}.`)).map(([, metric]) => metric);
 }
 
-const ratios = {
+export const ratios = {
   retransmitRatio: ratio('retransmit_ratio', {
     numerator: metricOf('Tcp', 'RetransSegs'),
     denominator: [metricOf('Tcp', 'OutSegs')],

@@ -1,9 +1,9 @@
 /** Where commands hand events in: at the daemon that runs, and straight into the spool where none does. */
-import { request } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { takeLock } from '../database.ts';
 import { isCorrupt } from '../database-failures.ts';
 import { Failure, systemCode } from '../errors.ts';
+import { request } from '../node-http.ts';
 import { quoted } from '../text.ts';
 import type { Event } from './event.ts';
 import type { EventsOptions } from './options.ts';

@@ -9,7 +9,7 @@ import { version } from '../version.ts';
 import { spoolOptions } from './desk.ts';
 import { openDoors } from './doors.ts';
 import { type Event, hashOf, tagOf } from './event.ts';
-import { eventSamples } from './event-metrics.ts';
+import { type EventsSeen, eventSamples } from './event-metrics.ts';
 import { holdSpool } from './held-spool.ts';
 import { type Folder, startFolder } from './in/folder.ts';
 import { createIntake } from './intake.ts';
@@ -28,6 +28,8 @@ export interface Events {
   offer(offers: readonly Offer[], who: { readonly job: string; readonly target: string }): Promise<void>;
   /** The daemon's own metrics of events; what the spool cannot tell now is unread, and not 0. */
   reading(): Reading;
+  /** What of them is known now; undefined: this part has ended. */
+  seen(): EventsSeen | undefined;
   /** The file in which events wait. */
   readonly spool: string;
   /** Nothing more is taken in; what is on its way is waited for. `isLeft`: nobody goes on with this spool. */
@@ -139,14 +141,17 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
 
   /** Of the spool that is in use; another one begins at 0, and none says nothing. */
   let roomOfSpool = 0;
-  const reading = (): Reading => {
+  const seenNow = (): EventsSeen => {
     const spool = spoolNow();
     const room = spool?.droppedForRoom ?? roomOfSpool;
     if (room < roomOfSpool) dropped += roomOfSpool;
     roomOfSpool = room;
     const delivered = new Map(deliveries.map((one, index) => [names[index] ?? '', one.counts().delivered]));
-    const seen = { intake: intake.counts(), delivered, dropped: dropped + room, spool, isUnwritable };
-    return { samples: eventSamples(seen, clock.wallMs()), unread: spool === undefined ? [{}] : [] };
+    return { intake: intake.counts(), delivered, dropped: dropped + room, spool, isUnwritable };
+  };
+  const reading = (): Reading => {
+    const seen = seenNow();
+    return { samples: eventSamples(seen, clock.wallMs()), unread: seen.spool === undefined ? [{}] : [] };
   };
   let last: Reading | undefined;
 
@@ -185,6 +190,7 @@ export function startEvents(options: EventsOptions, around: EventsSurroundings, 
       if (last === undefined) await offerTo(take, offers, who, around);
     },
     reading: () => last ?? reading(),
+    seen: () => (last === undefined ? seenNow() : undefined),
     spool: options.spool,
     stop(withinMs, isLeft = false) {
       // A reload may be at it when the daemon stops.

@@ -61,7 +61,7 @@ const listen = z
   .strictObject({
     socket: path.max(107).optional().describe('The unix socket to listen on; either this, or address and port.'),
     address: z.string().default('127.0.0.1').describe('A loopback address.'),
-    port: z.int().min(1).max(65535).optional(),
+    port: z.int().min(1).max(65535).optional().describe('The port to listen on.'),
     token: secret().optional().describe('Bearer token that every request must have, by reference.'),
     tokenFile: path.optional().describe('The file that holds it.'),
     maxBody: size(1024, 64 * 2 ** 20)

@@ -2,9 +2,9 @@
  * Requests that change something at a server: every status is an answer, and of a failure it is known whether the server
  * may have got the request. Connections are kept.
  */
-import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { asFailure, type Failure } from '../errors.ts';
+import { Agent as HttpAgent } from '../node-http.ts';
 import { beginningOf, type Sending, send, wholeOf, withPatience } from './http.ts';
 import { type Credentials, credentialsOf, type Identity } from './http-credentials.ts';
 import { located, requestFailure, withoutSecrets } from './http-failures.ts';

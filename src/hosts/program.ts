@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Failure, systemCode } from '../errors.ts';
 import type { Argv, Outcome } from '../host.ts';
 import { quoted } from '../text.ts';
+import { containerAdvice } from './container.ts';
 
 interface ProgramLimits {
   readonly maxOutputBytes: number;
@@ -176,8 +177,8 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Said alike of this machine and of others. */
-export function absent(argv: Argv): Failure {
-  const message = `program ${quoted(argv[0])} was not found in PATH; install it or correct the option`;
+export function absent(argv: Argv, more = ''): Failure {
+  const message = `program ${quoted(argv[0])} was not found in PATH; install it or correct the option${more}`;
   return new Failure('E_NOT_FOUND', message, { argv });
 }
 
@@ -185,7 +186,7 @@ function startFailure(argv: Argv, thrown: unknown): Failure {
   const program = quoted(argv[0]);
   switch (systemCode(thrown)) {
     case 'ENOENT':
-      return absent(argv);
+      return absent(argv, containerAdvice('no program', argv[0]));
     case 'EACCES':
     case 'EPERM':
       return new Failure('E_DENIED', `program ${program} may not be run by this user`, { argv });

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Failure, systemCode } from '../errors.ts';
 import { quoted } from '../text.ts';
+import { containerAdvice } from './container.ts';
 
 /** `ended` resolves when the connection is closed, by whichever side. */
 export function connectUnix(path: string, deadline: AbortSignal): { answer: Promise<Duplex>; ended: Promise<void> } {
@@ -32,10 +33,18 @@ function connectFailure(path: string, error: Error): Failure {
   switch (systemCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new Failure('E_NOT_FOUND', `socket ${quoted(path)} does not exist; is its server running?`, details);
+      return new Failure(
+        'E_NOT_FOUND',
+        `socket ${quoted(path)} does not exist; is its server running?${containerAdvice('no socket', path)}`,
+        details,
+      );
     case 'EACCES':
     case 'EPERM':
-      return new Failure('E_DENIED', `socket ${quoted(path)} may not be used by this user`, details);
+      return new Failure(
+        'E_DENIED',
+        `socket ${quoted(path)} may not be used by this user${containerAdvice('denied socket', path)}`,
+        details,
+      );
     case 'ECONNREFUSED':
       return new Failure('E_CONNECT', `nothing listens on socket ${quoted(path)}`, details);
     case 'EAGAIN':

@@ -1,9 +1,10 @@
 /** HTTP as another machine sees it: connections that begin there, with names that are looked up there. */
-import { type ClientRequestArgs, Agent as HttpAgent } from 'node:http';
+import type { ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { asFailure, Failure } from '../errors.ts';
+import { Agent as HttpAgent } from '../node-http.ts';
 import type { Agents } from './http.ts';
 import type { Link } from './ssh-wire.ts';
 import { within } from './target.ts';

@@ -10,7 +10,7 @@ const program = z.string().regex(/^[A-Za-z0-9_.+-]{1,64}$/, 'expected the name o
 
 export const sshShape = {
   host: host.optional().describe('Address or host name; default: the name of the target.'),
-  port: z.int().min(1).max(65535).default(22),
+  port: z.int().min(1).max(65535).default(22).describe('The port of its sshd.'),
   user: user.default('edgestatd').describe('The user to log in as.'),
   keyFile: path.optional().describe('The private key (OpenSSH or PEM), read at each connection.'),
   passphrase: secret().optional().describe('What the private key is encrypted with, by reference.'),

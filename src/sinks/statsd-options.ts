@@ -11,7 +11,7 @@ export const statsdSinkOptions = z.strictObject({
     .optional()
     .describe('Names the sink in series and logs; default: its type.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address or host name; names are resolved again every minute.'),
-  port: port.default(8125),
+  port: port.default(8125).describe('The UDP port.'),
   adminPort: port.default(8126).describe('The TCP admin port, which `edgestatd check` asks whether metrics arrived.'),
   maxBytes: z
     .int()

@@ -79,7 +79,7 @@ export interface SinkStatus {
   /** Where it delivers to: `127.0.0.1:8125`. */
   readonly to: string;
   readonly state: 'up' | 'down';
-  /** Why it is down, and since when. */
+  /** Why it is down, and since when; of one that is up: what is wrong with one of its destinations. */
   readonly problem?: ProblemStatus;
   readonly sentMetrics: number;
   readonly sentDatagrams?: number;
@@ -93,12 +93,14 @@ export interface SinkStatus {
 
 export interface EventsStatus {
   readonly spool: string;
+  /** Absent: the spool cannot be read now. */
   readonly bytes?: number;
   readonly destinations: readonly {
     readonly name: string;
-    readonly waiting: number;
+    /** Absent, as `dead` is: the spool cannot be read now. */
+    readonly waiting?: number;
     readonly oldestSeconds?: number;
-    readonly dead: number;
+    readonly dead?: number;
     readonly delivered: number;
     readonly problem?: ProblemStatus;
   }[];
@@ -120,6 +122,8 @@ export interface TableHead {
   readonly sortBy: string;
   /** How many rows it has now. */
   readonly rows: number;
+  /** There are so many more than are kept: the least by `sortBy`. */
+  readonly omitted?: number;
 }
 
 export interface ColumnHead {

@@ -36,6 +36,7 @@ jobs: [ { collector: tcp, every: 1s, options: { all: true } } ]\n`,
   );
   const started = spawn('python3', [onTerminal, process.execPath, bin, 'run', '--config', file], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, XDG_RUNTIME_DIR: scratch() },
   });
   child = started;
   return { command: (word) => void started.stdin.write(`${word}\n`), output: text(started.stdout), udp: listener };

@@ -11,6 +11,10 @@ type Event = Record<string, unknown> & { event: string };
 
 export interface DaemonProcess {
   readonly child: ChildProcess;
+  /** Its configuration. */
+  readonly file: string;
+  /** Its environment: a command that has it too finds the status socket of this daemon by `--config FILE`. */
+  readonly env: NodeJS.ProcessEnv;
   /** Writes its configuration again. */
   configure(yaml: string): void;
   readonly events: Event[];
@@ -54,10 +58,10 @@ export function startEdgestatd(
   const inJournal =
     'exec 3>&1; JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/3); export JOURNAL_STREAM; exec 3>&-; exec "$@"';
   const [program = '', ...args] = journal ? ['sh', '-c', inJournal, 'sh', ...argv] : argv;
-  const child = spawn(program, args, {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, JOURNAL_STREAM: undefined, ...env },
-  });
+  // Its status socket lands there, and not in /run.
+  const own = { XDG_RUNTIME_DIR: scratch(), RUNTIME_DIRECTORY: undefined };
+  const whole = { ...process.env, JOURNAL_STREAM: undefined, ...own, ...env };
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: whole });
   started.add(() => child.kill('SIGKILL'));
   const events: Event[] = [];
   const other: string[] = [];
@@ -73,7 +77,7 @@ export function startEdgestatd(
     });
   }
   return {
-    child,
+    ...{ child, file, env: whole },
     events,
     other,
     configure: (text) => writeFileSync(file, text),

@@ -72,7 +72,7 @@ export function cliOn(testbed: Testbed): Cli {
       return { stdout, stderr, code: code as number | null };
     },
     start(file) {
-      const child = inside([bin, 'run', '--config', file]);
+      const child = inside([bin, 'run', '--config', file], { XDG_RUNTIME_DIR: directory });
       return { child, lines: linesOf(child) };
     },
     async listen() {

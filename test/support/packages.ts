@@ -10,6 +10,7 @@ import { join } from 'node:path';
 /** Program → Debian package. */
 const needed: Readonly<Record<string, string>> = {
   ip: 'iproute2',
+  curl: 'curl',
   tc: 'iproute2',
   ethtool: 'ethtool',
   iperf3: 'iperf3',
@@ -38,6 +39,22 @@ const needed: Readonly<Record<string, string>> = {
   sudo: 'sudo',
   busybox: 'busybox',
   logrotate: 'logrotate',
+  tmux: 'tmux',
+  chromium: 'chromium',
+  debootstrap: 'debootstrap',
+  crun: 'crun',
+  buildah: 'buildah',
+  lintian: 'lintian',
+  mandoc: 'mandoc',
+  man: 'man-db',
+  strip: 'binutils',
+  'dpkg-deb': 'dpkg',
+  flock: 'util-linux',
+  zsh: 'zsh',
+  fish: 'fish',
+  shellcheck: 'shellcheck',
+  // Its module apt needs the second, which has no program.
+  'ansible-playbook': 'ansible-core python3-apt',
 };
 
 const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
@@ -66,7 +83,7 @@ function withoutServices<Result>(work: (dpkgPath: string) => Result): Result {
 
 const missing = Object.keys(needed).filter((program) => !has(program));
 if (missing.length > 0) {
-  const packages = [...new Set(missing.map((program) => needed[program] ?? ''))];
+  const packages = [...new Set(missing.flatMap((program) => (needed[program] ?? '').split(' ')))];
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
   if (process.getuid?.() === 0 && has('apt-get')) {
     console.log(`The tests need ${missing.join(', ')}: ${install.join(' ')}`);

@@ -13,16 +13,21 @@ export type Place =
       /** Who may connect to it: `0o660`, the owner and the group. */
       readonly mode: number;
     }
-  | { readonly address: string; readonly port: number };
+  | {
+      readonly address: string;
+      readonly port: number;
+      /** The option of the configuration that names the port. */
+      readonly option: string;
+    };
 
 /** Resolves when it listens, with what people are told: `http://127.0.0.1:8126`, `unix:/run/…`. Rejects with a Failure. */
 export async function listenAt(server: Server, place: Place): Promise<string> {
   if ('socket' in place) return listenOnSocket(server, place.socket, place.mode);
-  const { address, port } = place;
+  const { address, port, option } = place;
   try {
     await listening(server, () => server.listen({ host: address, port, exclusive: true }));
   } catch (thrown) {
-    throw portFailure(thrown, `${bracketed(address)}:${port}`);
+    throw portFailure(thrown, `${bracketed(address)}:${port}`, option);
   }
   const bound = server.address();
   return `http://${bracketed(address)}:${typeof bound === 'object' ? bound?.port : port}`;
@@ -107,11 +112,11 @@ function socketFailure(thrown: unknown, path: string): Failure {
   }
 }
 
-function portFailure(thrown: unknown, at: string): Failure {
+function portFailure(thrown: unknown, at: string, option: string): Failure {
   const details = { cause: thrown };
   switch (systemCode(thrown)) {
     case 'EADDRINUSE': {
-      const advice = 'stop it ("ss -ltnp" shows it), or set events.listen.port to another';
+      const advice = `stop it ("ss -ltnp" shows it), or set ${option} to another`;
       return new Failure('E_CONNECT', `another process listens on ${at}; ${advice}`, details);
     }
     case 'EACCES':

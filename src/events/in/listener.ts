@@ -1,8 +1,9 @@
 /** Takes events over HTTP, in the form in which graphite-web takes them: POST /events/. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../clock.ts';
 import { asFailure, Failure } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { createServer } from '../../node-http.ts';
 import type { ListenOptions } from '../options.ts';
 import type { Take } from '../taking.ts';
 import { hearOut, readBody } from './listener-body.ts';
@@ -171,7 +172,7 @@ const SOON = { 'retry-after': '1' };
 const LATER = { 'retry-after': '10' };
 
 function placeOf({ socket, address = '127.0.0.1', port = 0 }: Partial<ListenOptions>, mode: number): Place {
-  return socket === undefined ? { address, port } : { socket, mode };
+  return socket === undefined ? { address, port, option: 'events.listen.port' } : { socket, mode };
 }
 
 async function denialOf(header: string | undefined, options: Partial<ListenOptions>): Promise<Answer | undefined> {

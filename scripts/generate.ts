@@ -7,24 +7,17 @@
  *
  * A folder as last argument is written to instead of the package.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { registry } from '../collectors/registry.ts';
 import type { Collector } from '../src/collector.ts';
 import { configSchema } from '../src/schema.ts';
-import { matcher } from '../src/text.ts';
-import { dashboardsFiles } from './generated/dashboards.ts';
+import { dashboardsFiles, dashboardsPages } from './generated/dashboards.ts';
+import { isDefault } from './generated/default-metrics.ts';
 import { docsFiles } from './generated/docs.ts';
+import { type Json, jsonSchema } from './generated/json-schema.ts';
 import { manFiles } from './generated/man.ts';
-
-type Json = { readonly [key: string]: unknown };
-
-/** Draft 7 is what the editors' YAML and JSON servers understand best. */
-function jsonSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' });
-  return rest;
-}
+import { cell, code, table } from './generated/markdown.ts';
 
 /** The options of a job are those of its collector: one `if` for each. Plugins bring options of their own. */
 function configJsonSchema(collectors: readonly Collector[]): Json {
@@ -54,19 +47,6 @@ function configJsonSchema(collectors: readonly Collector[]): Json {
   };
 }
 
-/** A cell of a Markdown table. */
-const cell = (text: string): string =>
-  text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('*', '\\*').replaceAll('\n', ' ');
-const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
-
-/** Columns are aligned as the formatter does it, which reads Markdown too. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(3, title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((text, at) => text.padEnd(widths[at] ?? 0)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
-}
-
 interface OptionSchema {
   readonly type?: string;
   readonly enum?: readonly string[];
@@ -91,19 +71,13 @@ function optionsTable(collector: Collector): string {
   return rows.length === 0 ? 'None.' : table(['option', 'type', 'default', 'meaning'], rows);
 }
 
-/** What is sent without options: what the default of `include` matches, or everything where there is no such option. */
-function isDefault(collector: Collector): (name: string) => boolean {
-  // One that must be told something has no defaults to look at.
-  const { include } = (collector.options.safeParse({}).data ?? {}) as { readonly include?: unknown };
-  return Array.isArray(include) ? matcher(include.map(String)) : () => true;
-}
-
 function metricsTable(collector: Collector): string {
   const byDefault = isDefault(collector);
   const rows = Object.values(collector.metrics).map(({ name, kind, unit, help, source }) => {
     return [byDefault(name) ? '•' : '', code(name), kind, unit, cell(help), code(source)];
   });
-  return table(['', 'metric', 'kind', 'unit', 'meaning', 'source'], rows);
+  const metrics = table(['', 'metric', 'kind', 'unit', 'meaning', 'source'], rows);
+  return `[What to do when one of them is bad](../../docs/metrics.md#${collector.name}).\n\n${metrics}`;
 }
 
 function collectorsTable(collectors: readonly Collector[], root: string): string {
@@ -145,6 +119,7 @@ export function generated(root: string): Map<string, string> {
     fill(`${folder}/README.md`, { sample, options: optionsTable(collector), metrics: metricsTable(collector) });
   }
   fill('collectors/README.md', { collectors: collectorsTable(collectors, root) });
+  for (const [file, sections] of Object.entries(dashboardsPages())) fill(file, sections);
   for (const more of [manFiles, dashboardsFiles, docsFiles])
     for (const [file, content] of more(root)) files.set(file, content);
   return files;
@@ -164,6 +139,7 @@ function main(words: readonly string[]): number {
     isStale = true;
     if (checks) console.error(`${file} is stale; run "npm run generate"`);
     else {
+      mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text);
       console.log(`${file} written`);
     }

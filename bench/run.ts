@@ -7,16 +7,20 @@ import { cost } from './cost.ts';
 import { day } from './day.ts';
 import { events } from './events.ts';
 import { flows } from './flows.ts';
+import { footprint } from './footprint.ts';
 import { htb } from './htb.ts';
 import { idle } from './idle.ts';
 import { loss } from './loss.ts';
 import { rabbitmqBench } from './rabbitmq.ts';
 import { ssh } from './ssh.ts';
+import { start } from './start.ts';
+import { topBench } from './top.ts';
 
 const benches = {
   loss,
   cost,
   idle,
+  footprint,
   day,
   htb,
   flows,
@@ -24,6 +28,8 @@ const benches = {
   events,
   carbon: carbonBench,
   ssh,
+  start,
+  top: topBench,
 } as const;
 const asked = process.argv.slice(2);
 for (const name of asked) {

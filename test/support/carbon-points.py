@@ -15,7 +15,8 @@ def read(path, first, last):
     try:
         # Whisper's own `from` is the second before the first slot, and what is to come is not shown without this.
         found = whisper.fetch(path, first - 1, last, now=max(int(time.time()), last))
-    except FileNotFoundError:
+    except (FileNotFoundError, whisper.CorruptWhisperFile):
+        # Carbon makes the file before it writes the header.
         return None
     if found is None:
         return [1, first, []]

@@ -18,8 +18,8 @@ const IDLE_MS = 30_000;
 export async function start(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'edgestatd-start-'));
   try {
-    const { library } = await prepareStage(resolve(import.meta.dirname, '..'), join(folder, 'stage'));
-    const entry = join(library, 'dist/src/bin.js');
+    const { content } = await prepareStage(resolve(import.meta.dirname, '..'), join(folder, 'stage'));
+    const entry = join(content, 'dist/src/bin.js');
     const cache = join(folder, 'cache');
     const figures = { nothing: [] as number[], cold: [] as number[], cached: [] as number[] };
     // Fills the cache, and the kernel's.

@@ -9,25 +9,25 @@ export interface Stage {
   /** node_modules of production, whole: licences are read from there. */
   readonly modules: string;
   /** The content of /usr/lib/edgestatd. */
-  readonly library: string;
+  readonly content: string;
 }
 
 /** Bundles and collects below `folder`, which must be empty. Throws with what the bundler or npm said. */
 export async function prepareStage(root: string, folder: string): Promise<Stage> {
   const modules = installModules(root, join(folder, 'modules'));
-  const library = join(folder, 'library');
-  await bundle(root, join(library, 'dist'));
+  const content = join(folder, 'content');
+  await bundle(root, join(content, 'dist'));
   for (const file of filesBelow(modules)) {
     if (!staysApart(file) || !runs(file)) continue;
-    const to = join(library, 'node_modules', file);
+    const to = join(content, 'node_modules', file);
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(join(modules, file), to);
   }
-  writeFileSync(join(library, 'package.json'), manifest(root));
-  mkdirSync(join(library, 'config'));
+  writeFileSync(join(content, 'package.json'), manifest(root));
+  mkdirSync(join(content, 'config'));
   for (const file of ['edgestatd.yaml', 'schema.json'])
-    copyFileSync(join(root, 'config', file), join(library, 'config', file));
-  return { modules, library };
+    copyFileSync(join(root, 'config', file), join(content, 'config', file));
+  return { modules, content };
 }
 
 /** What the program reads of package.json: its version, and that its files are modules. */
@@ -56,7 +56,7 @@ export function filesBelow(folder: string): string[] {
     .toSorted();
 }
 
-/** Copies the stage's library to where a package has it. */
+/** Copies the stage's content to where a package has it. */
 export function copyLibrary(stage: Stage, to: string): void {
-  cpSync(stage.library, to, { recursive: true });
+  cpSync(stage.content, to, { recursive: true });
 }

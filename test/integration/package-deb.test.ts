@@ -97,7 +97,7 @@ describe('a package', () => {
       console.log(files.length);
       process.exit(0);`;
     const argv = ['--input-type=module', '--eval', script];
-    const count = execFileSync(process.execPath, argv, { cwd: join(debs.library, 'dist'), encoding: 'utf8' });
+    const count = execFileSync(process.execPath, argv, { cwd: join(debs.content, 'dist'), encoding: 'utf8' });
     expect(Number(count)).toBeGreaterThan(10);
   });
 
@@ -131,7 +131,7 @@ jobs:
         const { stdout, stderr } = spawnSync(process.execPath, [entry, ...words], { encoding: 'utf8' });
         return { stdout, stderr };
       };
-      const packaged = join(debs.library, 'dist/src/bin.js');
+      const packaged = join(debs.content, 'dist/src/bin.js');
       const source = resolve(import.meta.dirname, '../../src/bin.js');
       expect(run(packaged, 'metrics').stdout).toBe(run(source, 'metrics').stdout);
       const { stdout, stderr } = run(packaged, 'once', '--config', file);

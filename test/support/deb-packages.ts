@@ -11,7 +11,7 @@ export interface DebPackages {
   /** Builds one of them; returns its path. */
   build(name: PackageName, version: string, compression?: 'xz' | 'none'): string;
   /** The folder that would be /usr/lib/edgestatd. */
-  readonly library: string;
+  readonly content: string;
   end(): void;
 }
 
@@ -31,7 +31,7 @@ export async function debPackages(): Promise<DebPackages> {
     for (const name of ['config', 'docs', 'CHANGELOG.md', 'package.json'])
       cpSync(join(root, name), join(sources, name), { recursive: true });
     return {
-      library: stage.library,
+      content: stage.content,
       build(name, version, compression = 'none') {
         const isBundle = name === 'edgestatd-bundle';
         if (isBundle) runtime ??= fetchRuntime(sources, join(folder, 'runtime'));
